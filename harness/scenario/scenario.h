@@ -1,0 +1,162 @@
+// A scenario: a world, the tasks that act in it and the oracles that judge the run. Registered by name in a table.
+//
+// A run is a pure function of (scenario name, file system, bugs, faults, choices): `ScenarioSpec` plus recorded choices is
+// what a corpus file holds. Everything undetermined goes through the simulation's choices.
+// Thread-safety: none. One Runner a thread.
+// Example (a scenario):
+//   class TwoLocks : public Scenario {
+//     void Setup(ScenarioRun& run) override { a_.emplace(run.sim(), run.sim().Class("A")); ...; run.sim().scheduler().Spawn(...); }
+//     void Check(ScenarioRun& run) override {}
+//     void Teardown() override { a_.reset(); }
+//   };
+//   registry.Add({.name = "two-locks", .summary = "...", .make = [] { return std::make_unique<TwoLocks>(); }});
+#ifndef ORDEAL_HARNESS_SCENARIO_SCENARIO_H_
+#define ORDEAL_HARNESS_SCENARIO_SCENARIO_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "harness/choice/recording.h"
+#include "harness/scenario/finding.h"
+#include "harness/sync/simulation.h"
+
+namespace ordeal {
+
+// Which faults a run may meet; each is a choice point that exists only when its fault is on.
+struct FaultSet {
+  bool allocation = false;
+  bool io_error = false;
+  bool io_delay = false;
+  bool reader_steal = false;
+  friend bool operator==(const FaultSet& a, const FaultSet& b) {
+    return a.allocation == b.allocation && a.io_error == b.io_error && a.io_delay == b.io_delay &&
+           a.reader_steal == b.reader_steal;
+  }
+};
+
+// Names one experiment. Validated by Registry::Resolve.
+struct ScenarioSpec {
+  std::string scenario;           // "punch-hole-vs-read"
+  std::string filesystem;         // "vfs", "vfs-2020", "xfs"; empty for scenarios without one
+  std::vector<std::string> bugs;  // ids, "B01"; sorted
+  FaultSet faults;
+};
+
+// One run under way: what a scenario may use.
+class ScenarioRun {
+ public:
+  ScenarioRun(Simulation& sim, const ScenarioSpec& spec) : sim_(sim), spec_(spec) {}
+  Simulation& sim() { return sim_; }
+  const ScenarioSpec& spec() const { return spec_; }
+  bool HasBug(const std::string& id) const;
+  // Adds a finding (the first one is the run's result; later ones are kept with it). The run goes on.
+  void Report(Finding finding) { findings_.push_back(std::move(finding)); }
+  // Adds a finding and ends the run at once; does not return when called by a task.
+  void ReportAndStop(Finding finding);
+  std::vector<Finding>& findings() { return findings_; }
+
+ private:
+  Simulation& sim_;
+  const ScenarioSpec& spec_;
+  std::vector<Finding> findings_;
+};
+
+class Scenario {
+ public:
+  virtual ~Scenario() = default;
+  // Builds the world and spawns the tasks. Called once a run, outside any task, after Simulation::BeginRun.
+  virtual void Setup(ScenarioRun& run) = 0;
+  // After all foreground tasks have ended normally: quiescence checks. May spawn more tasks and call scheduler().Run().
+  virtual void Check(ScenarioRun& run) {}
+  // Releases the world. Called after all fibers are gone.
+  virtual void Teardown() = 0;
+};
+
+struct ScenarioEntry {
+  std::string name;
+  std::string summary;                   // one line for `ordeal list`
+  std::vector<std::string> filesystems;  // that it runs on; the first is the default; empty: none needed
+  std::vector<std::string> bugs;         // bug ids that it is known to find, for `list` and canaries
+  FaultSet default_faults;
+  std::function<std::unique_ptr<Scenario>()> make;
+};
+
+struct FileSystemEntry {
+  std::string name;     // "vfs"
+  std::string summary;
+  std::vector<std::string> inherent_bugs;  // holes of a historical protocol, which no switch turns off
+};
+
+struct BugEntry {
+  std::string id;           // "B01"
+  std::string slug;         // "punch-hole-vs-read-fill"
+  std::vector<std::string> filesystems;  // that have the switch
+  std::string kind;         // "stale exposure"
+  std::string oracle;       // "data", "wait-for graph" ...
+  std::string classic_lockdep;  // would kernel lockdep see it: "yes", "no", "partly"
+  std::string reference;    // commit or mail
+  std::string summary;
+};
+
+// The explicit tables: what `ordeal list` prints and every name is checked against.
+class Registry {
+ public:
+  void Add(ScenarioEntry entry);
+  void Add(FileSystemEntry entry);
+  void Add(BugEntry entry);
+  const std::vector<ScenarioEntry>& scenarios() const { return scenarios_; }
+  const std::vector<FileSystemEntry>& filesystems() const { return filesystems_; }
+  const std::vector<BugEntry>& bugs() const { return bugs_; }
+  const ScenarioEntry* FindScenario(const std::string& name) const;
+  const BugEntry* FindBug(const std::string& id_or_slug) const;  // accepts both
+  // Fills defaults (file system), maps bug slugs to ids, sorts; NotFound names the nearest known names.
+  absl::StatusOr<ScenarioSpec> Resolve(ScenarioSpec spec) const;
+
+ private:
+  std::vector<ScenarioEntry> scenarios_;
+  std::vector<FileSystemEntry> filesystems_;
+  std::vector<BugEntry> bugs_;
+};
+
+// All that ships. Defined in builtin.cc.
+Registry BuiltIn();
+
+struct RunResult {
+  RunEnd end;
+  std::vector<Finding> findings;  // empty: nothing found
+  absl::Status status;            // not ok: the choice source stopped the run (a replay diverged)
+};
+
+// Runs schedules of one experiment, reusing simulation, stacks and validator.
+class Runner {
+ public:
+  struct Options {
+    SchedulerOptions scheduler;
+  };
+  Runner(const ScenarioEntry& entry, ScenarioSpec spec, Options options = {});
+  ~Runner();
+
+  // One schedule, choices from `source` (BeginRun(run) is called on it).
+  RunResult Run(ChoiceSource& source, uint64_t run = 0);
+  // Of the last run.
+  absl::Span<const RecordedChoice> recorded() const { return choices_.recorded(); }
+  const std::vector<TraceStep>& trace() const { return sim_.scheduler().trace(); }
+  Simulation& sim() { return sim_; }
+  const ScenarioSpec& spec() const { return spec_; }
+
+ private:
+  ScenarioSpec spec_;
+  mutable Simulation sim_;
+  std::unique_ptr<Scenario> scenario_;
+  ChoiceRecorder choices_;
+};
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_SCENARIO_SCENARIO_H_

@@ -1,0 +1,253 @@
+// The deterministic scheduler: runs the tasks of one schedule as fibers on one thread and asks the choice source which
+// one goes on at every point.
+//
+// Before a task touches shared state it declares the operation (Point); that is where others may run. If only one task can
+// run, nothing is asked. The decision is taken in the yielding fiber, which switches straight to the next one.
+// A task is foreground (the run is over when all of them have ended) or daemon (device, kswapd: may be blocked at the end).
+// Time is virtual: one step is kStepNs; when nothing can run, the clock jumps to the next timer.
+//
+// Thread-safety: none; one scheduler a thread.
+// Invariants:    exactly one fiber runs; a blocked task is in no run queue; a run is a function of tasks and choices:
+//                trace_hash() is equal in every process and build.
+// Cost:          a point that switches: the choice, about 5 ns of bookkeeping and one fcontext switch.
+// Lock order:    none; it has no locks.
+// Example:
+//   Scheduler scheduler;
+//   scheduler.BeginRun(&choices);
+//   scheduler.Spawn("writer", [&] { scheduler.Point(OperationKind::kWrite, x); value = 1; });
+//   scheduler.Spawn("reader", [&] { scheduler.Point(OperationKind::kRead, x); seen = value; });
+//   const RunEnd end = scheduler.Run();
+//   scheduler.EndRun();
+#ifndef ORDEAL_HARNESS_SCHED_SCHEDULER_H_
+#define ORDEAL_HARNESS_SCHED_SCHEDULER_H_
+
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "harness/choice/choice_point.h"
+#include "harness/choice/recording.h"
+#include "harness/sched/fiber.h"
+#include "harness/sched/wait_for_graph.h"
+
+namespace ordeal {
+
+inline constexpr int kTasksMax = 64;         // of one run, ended ones included
+inline constexpr int64_t kStepNs = 1000;     // virtual time of one scheduling step
+
+enum class TaskKind : uint8_t { kForeground, kDaemon };
+
+enum class TaskState : uint8_t { kRunnable, kBlocked, kEnded };
+
+// How a run ended.
+enum class RunEndKind : uint8_t {
+  kCompleted,   // every foreground task ended
+  kDeadlock,    // deadlock() says who waits for whom
+  kStepLimit,   // options.steps_max reached: inconclusive
+  kLivelock,    // no NoteProgress for options.idle_steps_max steps
+  kStopped,     // the choice source stopped the run, or a task called Stop
+};
+const char* RunEndKindName(RunEndKind kind);
+
+struct RunEnd {
+  RunEndKind kind = RunEndKind::kCompleted;
+  uint64_t steps = 0;
+  uint64_t trace_hash = 0;
+};
+
+struct SchedulerOptions {
+  uint64_t steps_max = 200'000;
+  uint64_t idle_steps_max = 50'000;  // livelock watchdog
+  size_t stack_bytes = 128 * 1024;   // of one fiber, without its guard page
+  bool keep_trace = false;           // record every step for trace()
+};
+
+// One step of a run, kept when options.keep_trace.
+struct TraceStep {
+  uint64_t step = 0;
+  TaskId task = kNoTask;
+  DeclaredOperation operation;
+  std::string note;  // from NoteTrace; empty for plain steps
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(SchedulerOptions options = {});
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // --- one run: BeginRun, Spawn..., Run (more Spawn and Run if wanted), EndRun ---
+
+  void BeginRun(ChoiceRecorder* choices);
+  // `name` must outlive the run. The body is copied into the task (at most 96 bytes, else capture a pointer).
+  template <typename Body>
+  TaskId Spawn(const char* name, Body body, TaskKind kind = TaskKind::kForeground) {
+    static_assert(sizeof(Body) <= sizeof(Task::body), "capture less, or a pointer");
+    Task& task = NewTask(name, kind);
+    new (task.body) Body(std::move(body));
+    task.run_body = [](Task& t) { (*std::launder(reinterpret_cast<Body*>(t.body)))(); };
+    task.drop_body = std::is_trivially_destructible_v<Body>
+                         ? nullptr
+                         : +[](Task& t) { std::launder(reinterpret_cast<Body*>(t.body))->~Body(); };
+    return task.id;
+  }
+  // Runs until every foreground task has ended or the run fails. Callable again after further Spawns.
+  RunEnd Run();
+  // Unwinds what is still alive (blocked tasks see a TaskUnwind exception pass through; releases do nothing then).
+  void EndRun();
+
+  // A label for reports, by creation ordinal. `name` must outlive the run.
+  ObjectId NewObject(const char* name, uint32_t number = 0) {
+    objects_.push_back({name, number});
+    return ObjectId{static_cast<uint32_t>(objects_.size() - 1)};
+  }
+  std::string ObjectName(ObjectId object) const;  // "folio 3"
+
+  // --- called by the running task ---
+
+  TaskId current() const { return TaskId{current_}; }
+  bool in_task() const { return current_ != Index(kNoTask); }
+  absl::string_view TaskName(TaskId task) const { return tasks_[Index(task)]->name; }
+  int tasks() const { return tasks_used_; }
+
+  // Declares the next operation and lets others run first, if the choice says so.
+  void Point(OperationKind kind, ObjectId object) {
+    Task& task = *running_;
+    task.next = {kind, object};
+    trace_hash_ = MixStep(trace_hash_, current_, kind, object);
+    if (__builtin_expect(++steps_ >= alarm_, 0)) Alarm();
+    const uint64_t others = runnable_ & ~(uint64_t{1} << current_);
+    if (others == 0) return;
+    const int pick = ChooseNext(true);
+    if (pick != current_) SwitchTo(pick);
+  }
+
+  // Blocks the current task until Wake. `wait` says on what; the wait-for graph is searched at once and a cycle ends the
+  // run here (the call does not return then).
+  void Block(const Wait& wait);
+  // Blocks until Wake or `now + delay_ns`; true if it was woken.
+  bool BlockFor(const Wait& wait, int64_t delay_ns);
+  // Makes a blocked task runnable. No effect on one that is not blocked.
+  void Wake(TaskId task) {
+    Task& t = *tasks_[Index(task)];
+    if (t.state != TaskState::kBlocked) return;
+    t.state = TaskState::kRunnable;
+    t.wait = {};
+    runnable_ |= uint64_t{1} << Index(task);
+  }
+  void Sleep(int64_t delay_ns);
+
+  // A choice other than which task runs. options >= 2; with fewer, 0 without asking.
+  int Choose(ChoiceKind kind, int options, ObjectId object) {
+    if (options < 2) return 0;
+    const int answer = choices_->Choose({kind, options, current(), object, {}});
+    if (__builtin_expect(choices_->stopped(), 0)) StopFromChoice();
+    return answer;
+  }
+
+  // The current operation got somewhere: re-arms the livelock watchdog.
+  void NoteProgress() { progress_step_ = steps_; }
+  // Ends the run as kStopped (a finding that makes going on pointless). Does not return when called by a task.
+  void Stop();
+  // Adds to the step's trace line, when traces are kept.
+  void NoteTrace(absl::string_view note);
+  bool keeps_trace() const { return options_.keep_trace; }
+
+  // True while EndRun unwinds: releases and signals must do nothing.
+  bool unwinding() const { return unwinding_; }
+
+  int64_t now_ns() const { return static_cast<int64_t>(steps_) * kStepNs + clock_skipped_ns_; }
+  uint64_t steps() const { return steps_; }
+  uint64_t trace_hash() const { return trace_hash_; }
+  // Folds a value into the trace hash: results of operations, so that a divergence of data shows too.
+  void MixTrace(uint64_t value) { trace_hash_ = (trace_hash_ ^ value) * 0xff51afd7ed558ccdu + 1; }
+
+  // --- after a run that ended badly ---
+
+  const Deadlock& deadlock() const { return deadlock_; }
+  const std::vector<TraceStep>& trace() const { return trace_; }
+  // Every live task and what it waits for, one a line.
+  std::string DescribeTasks() const;
+
+ private:
+  struct Task {
+    Fiber fiber;
+    TaskId id{};
+    TaskState state = TaskState::kEnded;
+    TaskKind kind = TaskKind::kForeground;
+    bool started = false;
+    const char* name = "";
+    DeclaredOperation next;
+    Wait wait;
+    int64_t wake_at_ns = -1;  // timer; -1 none
+    bool timed_out = false;
+    void (*run_body)(Task&) = nullptr;
+    void (*drop_body)(Task&) = nullptr;
+    Scheduler* scheduler = nullptr;
+    alignas(16) unsigned char body[96];
+  };
+  struct Object {
+    const char* name;
+    uint32_t number;
+  };
+  friend class WaitForGraph;
+
+  static uint64_t MixStep(uint64_t hash, int task, OperationKind kind, ObjectId object) {
+    const uint64_t word = (static_cast<uint64_t>(object) << 16) ^ (static_cast<uint64_t>(task) << 8) ^
+                          static_cast<uint64_t>(kind);
+    hash = (hash ^ word) * 0xff51afd7ed558ccdu;
+    return hash ^ (hash >> 29);
+  }
+
+  Task& NewTask(const char* name, TaskKind kind);
+  int ChooseNext(bool current_can_run);
+  int ChooseAmongCandidates(bool current_can_run, int options);
+  void SwitchTo(int task);
+  void SwitchToMain(RunEndKind kind);
+  void Alarm();
+  void StopFromChoice();
+  void LeaveCurrent();          // the current task cannot go on: run another, or end the run
+  bool FireNextTimer();         // jumps the clock; false when there is no timer
+  void FireDueTimers();
+  void RearmAlarm();
+  void ReportAllBlocked();
+  static void TaskEntry(void* task);
+  void EndTask(Task& task);
+
+  SchedulerOptions options_;
+  std::vector<std::unique_ptr<Task>> tasks_;  // pooled; the first tasks_used_ belong to the run
+  int tasks_used_ = 0;
+  int foreground_live_ = 0;
+  uint64_t runnable_ = 0;  // bit i: task i can run
+  uint64_t timers_ = 0;    // bit i: task i has a timer
+  Task* running_ = nullptr;
+  int current_ = Index(kNoTask);
+  ChoiceRecorder* choices_ = nullptr;
+  Fiber main_;
+  StackPool stacks_;
+  uint64_t steps_ = 0;
+  uint64_t alarm_ = 0;  // next step at which Alarm must look
+  uint64_t progress_step_ = 0;
+  int64_t clock_skipped_ns_ = 0;
+  uint64_t trace_hash_ = 0;
+  RunEndKind end_kind_ = RunEndKind::kCompleted;
+  bool unwinding_ = false;
+  bool in_run_ = false;
+  Deadlock deadlock_;
+  std::vector<Object> objects_;
+  std::vector<TraceStep> trace_;
+};
+
+// Passes through a task that EndRun unwinds. Never catch it; destructors must not block.
+struct TaskUnwind {};
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_SCHED_SCHEDULER_H_

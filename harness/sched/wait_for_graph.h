@@ -1,0 +1,67 @@
+// Who waits for whom, judged at the moment a task blocks: a cycle that closes is a deadlock, named with everyone in it.
+//
+// Thread-safety: none; belongs to one scheduler.
+// Invariants:    an edge is drawn only to tasks that must act before the waiter can go on; an event that anybody may
+//                trigger has no edges (the end-of-run rule "all blocked" catches a lost wake-up).
+// Example:
+//   class Mutex : public Waitable {
+//     void AppendBlockers(TaskId, Blockers* out) const override { out->Add(owner_); }
+//   };
+//   scheduler.Block({.kind = OperationKind::kAcquire, .object = id_, .waitable = this, .site = site});
+#ifndef ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_
+#define ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "harness/choice/choice_point.h"
+#include "lockdep/graph/site.h"
+
+namespace ordeal {
+
+// The tasks that a waiter waits for.
+class Blockers {
+ public:
+  void Add(TaskId task) {
+    if (task != kNoTask) tasks_.push_back(task);
+  }
+  const std::vector<TaskId>& tasks() const { return tasks_; }
+
+ private:
+  std::vector<TaskId> tasks_;
+};
+
+// Something a task can block on.
+class Waitable {
+ public:
+  virtual ~Waitable() = default;
+  // The tasks that must act before `waiter` can go on. Nothing for an owner that is no task (an I/O request).
+  virtual void AppendBlockers(TaskId waiter, Blockers* out) const = 0;
+};
+
+// Why a task is blocked.
+struct Wait {
+  OperationKind kind = OperationKind::kWait;
+  ObjectId object = kNoObject;
+  const Waitable* waitable = nullptr;  // null: an event without known triggers
+  lockdep::Site site;
+};
+
+// A deadlock, as a value.
+struct Deadlock {
+  struct Waiter {
+    TaskId task = kNoTask;
+    std::string task_name;
+    std::string object;  // "folio 3"
+    OperationKind kind = OperationKind::kWait;
+    lockdep::Site site;
+  };
+  std::vector<Waiter> cycle;  // each waits for the next, the last for the first; empty if !is_cycle
+  std::vector<Waiter> blocked;  // all blocked tasks, in order of creation
+  bool is_cycle = false;        // false: everybody is blocked and nothing is pending (a lost wake-up)
+};
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_

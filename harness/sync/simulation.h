@@ -1,0 +1,57 @@
+// What every primitive of a scenario needs: the scheduler that runs its tasks and the validator that is told of each lock.
+//
+// Thread-safety: none; one simulation a thread. Reused for many runs (BeginRun .. EndRun), so that a run allocates little.
+// Invariants:    task_context(t) holds exactly the locks that task t owns.
+// Example:
+//   Simulation sim;
+//   sim.BeginRun(&choices);
+//   Mutex mutex(sim, sim.Class("A"));
+//   sim.scheduler().Spawn("writer", [&] { mutex.Lock(); mutex.Unlock(); });
+//   const RunEnd end = sim.scheduler().Run();
+//   sim.EndRun();
+#ifndef ORDEAL_HARNESS_SYNC_SIMULATION_H_
+#define ORDEAL_HARNESS_SYNC_SIMULATION_H_
+
+#include <memory>
+#include <vector>
+
+#include "harness/sched/scheduler.h"
+#include "lockdep/runtime/validator.h"
+
+namespace ordeal {
+
+class Simulation {
+ public:
+  explicit Simulation(SchedulerOptions options = {});
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  void BeginRun(ChoiceRecorder* choices);
+  // Reports locks that ended tasks still hold; unwinds the rest.
+  void EndRun();
+
+  Scheduler& scheduler() { return scheduler_; }
+  lockdep::Validator& validator() { return validator_; }
+
+  lockdep::LockClassId Class(absl::string_view name, lockdep::LockClassOptions options = {}) {
+    return validator_.RegisterClass(name, options);
+  }
+  // Of the running task; outside any task, of the "main" context (construction, final checks).
+  lockdep::TaskContext& context() {
+    const uint16_t task = Index(scheduler_.current());
+    if (__builtin_expect(task >= contexts_.size(), 0)) return NewContext(task);
+    return *contexts_[task];
+  }
+
+ private:
+  lockdep::TaskContext& NewContext(uint16_t task);
+
+  Scheduler scheduler_;
+  lockdep::Validator validator_;
+  lockdep::TaskContext main_context_;
+  std::vector<std::unique_ptr<lockdep::TaskContext>> contexts_;
+};
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_SYNC_SIMULATION_H_

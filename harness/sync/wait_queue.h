@@ -1,0 +1,110 @@
+// Events: the wait queue that everything else builds on, and the three forms the page cache uses. A wait is told to the
+// validator as an acquisition of the event's class that is never held, so the order "held locks -> event" is in its graph.
+//
+// Thread-safety: tasks of one simulation.
+// Invariants:    a waiter re-tests its condition after each wake-up (wake-ups may be spurious).
+// Example:
+//   WaitQueue queue(sim, sim.Class("reclaim progress", {.is_event = true}), "reclaim");
+//   queue.WaitUntil([&] { return free_pages > 0; });
+//   queue.WakeAll();
+#ifndef ORDEAL_HARNESS_SYNC_WAIT_QUEUE_H_
+#define ORDEAL_HARNESS_SYNC_WAIT_QUEUE_H_
+
+#include "harness/sync/simulation.h"
+#include "harness/sync/task_queue.h"
+
+namespace ordeal {
+
+class WaitQueue : public Waitable {
+ public:
+  WaitQueue(Simulation& sim, lockdep::LockClassId event_class, const char* name = "event", uint32_t number = 0);
+
+  // Returns once condition() is true; it is tested before sleeping, without a gap.
+  template <typename Condition>
+  void WaitUntil(Condition condition, lockdep::Site site = lockdep::Site::Here()) {
+    BeginWait(site);
+    while (!condition()) Sleep(site);
+  }
+  void WakeOne();
+  void WakeAll();
+  bool has_waiters() const { return !waiters_.empty(); }
+  ObjectId id() const { return id_; }
+
+  // The task that will trigger the event, where one is known: draws the wait-for edge. kNoTask: anybody.
+  void set_trigger(TaskId task) { trigger_ = task; }
+  void AppendBlockers(TaskId waiter, Blockers* out) const override;
+
+ private:
+  void BeginWait(lockdep::Site site);
+  void Sleep(lockdep::Site site);
+
+  Simulation& sim_;
+  lockdep::LockMap map_;
+  ObjectId id_;
+  TaskId trigger_ = kNoTask;
+  TaskQueue waiters_;
+};
+
+// Done once, waited for by many (struct completion).
+class Completion {
+ public:
+  Completion(Simulation& sim, lockdep::LockClassId event_class, const char* name = "completion", uint32_t number = 0)
+      : queue_(sim, event_class, name, number) {}
+  void Complete() {
+    done_ = true;
+    queue_.WakeAll();
+  }
+  void Wait(lockdep::Site site = lockdep::Site::Here()) {
+    queue_.WaitUntil([this] { return done_; }, site);
+  }
+  bool done() const { return done_; }
+  void Reset() { done_ = false; }
+  WaitQueue& queue() { return queue_; }
+
+ private:
+  bool done_ = false;
+  WaitQueue queue_;
+};
+
+// PG_writeback: set under the folio lock, cleared by the I/O's completion; may be set again after a wake-up.
+class WritebackBit {
+ public:
+  WritebackBit(Simulation& sim, lockdep::LockClassId event_class, const char* name = "writeback", uint32_t number = 0)
+      : queue_(sim, event_class, name, number) {}
+  void Set() { set_ = true; }
+  void Clear() {
+    set_ = false;
+    queue_.WakeAll();
+  }
+  bool is_set() const { return set_; }
+  void WaitClear(lockdep::Site site = lockdep::Site::Here()) {
+    queue_.WaitUntil([this] { return !set_; }, site);
+  }
+  WaitQueue& queue() { return queue_; }
+
+ private:
+  bool set_ = false;
+  WaitQueue queue_;
+};
+
+// inode_dio_begin / _end / _wait: a count that is waited down to zero. Does not keep new ones out by itself.
+class CounterDrain {
+ public:
+  CounterDrain(Simulation& sim, lockdep::LockClassId event_class, const char* name = "drain", uint32_t number = 0)
+      : queue_(sim, event_class, name, number) {}
+  void Begin() { ++count_; }
+  void End();
+  void WaitZero(lockdep::Site site = lockdep::Site::Here()) {
+    queue_.WaitUntil([this] { return count_ == 0; }, site);
+  }
+  int count() const { return count_; }
+  WaitQueue& queue() { return queue_; }
+
+ private:
+  int count_ = 0;
+  WaitQueue queue_;
+};
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_SYNC_WAIT_QUEUE_H_

@@ -1,0 +1,92 @@
+// The graph of lock classes: an edge A -> B says that B was acquired while A was held.
+//
+// Each edge keeps the kinds it was seen with, {holder exclusive or shared} x {acquirer recursive reader or not}, both sites
+// and the last run it was seen in. A path is *strong* when no step into a recursive reader is followed by a step out of a
+// shared holder: only a strong cycle can deadlock. The search state is (node, arrived weakly or strongly), not the node
+// alone: the kernel's validator marks nodes and so misses cycles (FN-1 of the validator survey).
+// Algorithm: the kernel's lockdep-design.rst, "strong dependency paths", with the doubled search state.
+//
+// Thread-safety: none; the validator's mutex guards it.
+// Invariants:    at most one edge for a pair of nodes; edge ids are dense and in order of insertion.
+// Cost:          Add O(out-degree); FindCycle O(edges of the run), once for each edge that is new to a cyclic graph.
+// Example:
+//   const EdgeId edge = graph.Add(a, b, {.kinds = kExclusiveToNonRecursive, ...}, run);
+//   std::vector<EdgeId> path;
+//   if (graph.FindCycle(edge, run, &path)) ...   // path leads from b back to a
+#ifndef ORDEAL_LOCKDEP_GRAPH_DEPENDENCY_GRAPH_H_
+#define ORDEAL_LOCKDEP_GRAPH_DEPENDENCY_GRAPH_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lockdep/graph/lock_class.h"
+#include "lockdep/graph/site.h"
+
+namespace ordeal::lockdep {
+
+enum class EdgeId : uint32_t {};
+constexpr uint32_t Index(EdgeId id) { return static_cast<uint32_t>(id); }
+
+// Bits of Edge::kinds: first letter, the holder: E exclusive, S shared; second, the acquirer: R recursive reader, N not.
+inline constexpr uint8_t kEdgeEN = 1;
+inline constexpr uint8_t kEdgeER = 2;
+inline constexpr uint8_t kEdgeSN = 4;
+inline constexpr uint8_t kEdgeSR = 8;
+constexpr uint8_t EdgeKind(Mode holder, Mode acquirer) {
+  const bool shared = holder != Mode::kExclusive;
+  const bool recursive = acquirer == Mode::kSharedRecursive;
+  return shared ? (recursive ? kEdgeSR : kEdgeSN) : (recursive ? kEdgeER : kEdgeEN);
+}
+
+struct Edge {
+  NodeId from{};
+  NodeId to{};
+  uint8_t kinds = 0;      // of all runs
+  uint8_t run_kinds = 0;  // of run `last_run`
+  uint32_t last_run = 0;
+  uint64_t first_seen_runs = 0;  // number of runs it was seen in
+  // Of the first sighting; refreshed at the first sighting of each run.
+  Mode from_mode = Mode::kExclusive;
+  Mode to_mode = Mode::kExclusive;
+  Site from_site;
+  Site to_site;
+  std::string task;
+};
+
+class DependencyGraph {
+ public:
+  struct Sighting {
+    uint8_t kind = kEdgeEN;  // one kEdge bit
+    Mode from_mode = Mode::kExclusive;
+    Mode to_mode = Mode::kExclusive;
+    Site from_site;
+    Site to_site;
+    const char* task = "";
+  };
+
+  // Records that run `run` (>= 1, ascending) saw from -> to. Returns the edge. *changed: it or its kind is new to the run.
+  EdgeId Add(NodeId from, NodeId to, const Sighting& sighting, uint32_t run, bool* changed);
+
+  // A strong cycle through `edge` among the edges of `run`; path gets the edges from edge.to back to edge.from.
+  bool FindCycle(EdgeId edge, uint32_t run, std::vector<EdgeId>* path);
+  // The same over all runs.
+  bool FindCycleInAllRuns(EdgeId edge, std::vector<EdgeId>* path);
+
+  const Edge& edge(EdgeId id) const { return edges_[Index(id)]; }
+  uint32_t size() const { return static_cast<uint32_t>(edges_.size()); }
+  // Ids of the edges out of `node`, ascending.
+  const std::vector<EdgeId>& OutOf(NodeId node) const;
+  uint64_t searches() const { return searches_; }
+
+ private:
+  bool Search(EdgeId start, bool this_run_only, uint32_t run, std::vector<EdgeId>* path);
+
+  std::vector<Edge> edges_;
+  std::vector<std::vector<EdgeId>> out_;  // by node
+  uint64_t searches_ = 0;
+};
+
+}  // namespace ordeal::lockdep
+
+#endif  // ORDEAL_LOCKDEP_GRAPH_DEPENDENCY_GRAPH_H_

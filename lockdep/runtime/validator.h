@@ -1,0 +1,181 @@
+// The runtime lock-order validator: told of every acquisition and release, it keeps the graph of lock classes and reports
+// each way in which two orders contradict each other.
+//
+// A *run* is one schedule of a harness, or the life of a program. Violations are judged on the dependencies of the current
+// run alone, so that a run is reproducible by itself; the graph of all runs is kept for export. A chain that earlier runs
+// have seen costs one cache look-up and one mark a run: while the graph of all runs has no cycle, neither has any run's.
+//
+// Thread-safety: TaskContext: one task. Validator: the fast path may run on many threads; unseen chains take mutex_.
+// Invariants:    a violation is reported once a run (by signature); validation never turns itself off; no fixed limits.
+// Cost:          a cached acquire is a push, one multiply and one look-up; a release on top of the stack is a pop.
+// Example:
+//   Validator validator;
+//   const LockClassId a = validator.RegisterClass("A");
+//   LockMap lock{a};
+//   TaskContext task("writer");
+//   validator.Acquire(task, lock, Mode::kExclusive, {.site = Site::Here()});
+//   validator.Release(task, lock);
+#ifndef ORDEAL_LOCKDEP_RUNTIME_VALIDATOR_H_
+#define ORDEAL_LOCKDEP_RUNTIME_VALIDATOR_H_
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "lockdep/graph/chain_cache.h"
+#include "lockdep/graph/chain_key.h"
+#include "lockdep/graph/dependency_graph.h"
+#include "lockdep/graph/lock_class.h"
+#include "lockdep/graph/site.h"
+#include "lockdep/runtime/violation.h"
+
+namespace ordeal::lockdep {
+
+// What the validator knows of one lock instance. Lives in the lock.
+struct LockMap {
+  LockClassId lock_class{};
+  uint64_t order_key = 0;       // compared when the class is ordered_by_key
+  const char* instance = "";    // shown in reports; must outlive the lock
+  uint32_t instance_number = 0;  // shown behind `instance` when not 0
+
+  std::string InstanceName() const;
+};
+
+struct HeldLock {
+  const LockMap* map = nullptr;
+  uint64_t previous_key = kEmptyChainKey;  // the chain key without this lock
+  uint64_t order_key = 0;
+  NodeId node{};
+  Mode mode = Mode::kExclusive;
+  bool trylock = false;
+  bool ordered = false;
+  bool spins = false;
+  Site site;
+};
+
+// The locks of one task (thread, fiber), oldest first, and the key that names that sequence.
+class TaskContext {
+ public:
+  explicit TaskContext(absl::string_view name = "") : name_(name.data(), name.size()) { held_.reserve(16); }
+  absl::string_view name() const { return absl::string_view(name_.data(), name_.size()); }
+  const std::vector<HeldLock>& held() const { return held_; }
+  uint64_t chain_key() const { return key_; }
+  bool Holds(const LockMap& map) const;
+  // For the next run: forgets everything; keeps the memory.
+  void Reset(absl::string_view name) {
+    name_.assign(name.data(), name.size());
+    held_.clear();
+    key_ = kEmptyChainKey;
+    spins_held_ = 0;
+  }
+
+ private:
+  friend class Validator;
+  std::string name_;
+  std::vector<HeldLock> held_;
+  uint64_t key_ = kEmptyChainKey;
+  int spins_held_ = 0;
+};
+
+struct AcquireOptions {
+  int subclass = 0;      // 0..7
+  bool trylock = false;  // it succeeded without waiting: adds no dependency *into* this lock
+  Site site;
+};
+
+struct ValidatorStats {
+  uint64_t classes = 0;
+  uint64_t dependencies = 0;  // of all runs
+  uint64_t chains = 0;
+  uint64_t slow_acquires = 0;  // that took the mutex
+  uint64_t searches = 0;       // cycle searches
+};
+
+class Validator {
+ public:
+  Validator();
+  ~Validator();
+  Validator(const Validator&) = delete;
+  Validator& operator=(const Validator&) = delete;
+
+  LockClassId RegisterClass(absl::string_view name, LockClassOptions options = {});
+  const LockClassTable& classes() const { return classes_; }
+
+  // Starts a run: no dependencies, no violations. Classes, chains and the graph of all runs stay.
+  void BeginRun();
+
+  // Before the acquisition blocks (so that the order is judged even if it never returns).
+  void Acquire(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options) {
+    const NodeId node = NodeOf(map.lock_class, options.subclass);
+    const LockClassOptions& rules = class_rules_[Index(map.lock_class)];
+    bool ordered = false;
+    if (rules.ordered_by_key) ordered = OrderAscends(task, map);
+    const uint64_t previous = task.key_;
+    const uint64_t key = MixChainKey(previous, ChainWord(node, mode, options.trylock, ordered));
+    task.held_.push_back(
+        HeldLock{&map, previous, map.order_key, node, mode, options.trylock, ordered, rules.spins, options.site});
+    task.key_ = key;
+    if (__builtin_expect(task.spins_held_ != 0, 0) && !rules.spins && !options.trylock) SleepInAtomic(task);
+    task.spins_held_ += rules.spins;
+    if (__builtin_expect(!chains_.SeenIn(key, run_), 0)) AcquireUnseen(task);
+  }
+
+  // Legal in any order; a lock that the task does not hold is kUnlockBalance.
+  void Release(TaskContext& task, const LockMap& map, Site site = {}) {
+    if (__builtin_expect(!task.held_.empty() && task.held_.back().map == &map, 1)) {
+      task.key_ = task.held_.back().previous_key;
+      task.spins_held_ -= task.held_.back().spins;
+      task.held_.pop_back();
+      return;
+    }
+    ReleaseOutOfOrder(task, map, site);
+  }
+
+  // Exclusive to shared, of a held lock (downgrade_write).
+  void Downgrade(TaskContext& task, const LockMap& map, Mode mode);
+
+  // Waits for an event (writeback, completion, counter drain, "page is unlocked"): judged like an acquisition, never held.
+  void Wait(TaskContext& task, const LockMap& map, const AcquireOptions& options) {
+    Acquire(task, map, Mode::kExclusive, options);
+    Release(task, map, options.site);
+  }
+
+  // The lock now belongs to somebody else (a folio handed to an I/O request, which will unlock it).
+  void HandOver(TaskContext& task, const LockMap& map) { Release(task, map); }
+
+  // The task ends: reports locks still held.
+  void TaskExit(TaskContext& task);
+
+  // Of the current run, in order of detection.
+  const std::vector<Violation>& violations() const { return violations_; }
+  // The graph of all runs.
+  const DependencyGraph& graph() const { return graph_; }
+  ValidatorStats stats() const;
+
+ private:
+  bool OrderAscends(const TaskContext& task, const LockMap& map) const;
+  void AcquireUnseen(TaskContext& task);
+  void CheckRecursion(const TaskContext& task);
+  void AddDependencies(const TaskContext& task);
+  void ReportCycle(const TaskContext& task, const HeldLock& holder, const std::vector<EdgeId>& path);
+  void SleepInAtomic(TaskContext& task);
+  void ReleaseOutOfOrder(TaskContext& task, const LockMap& map, Site site);
+  HeldLockReport Describe(const HeldLock& held) const;
+  void Report(Violation violation);
+
+  mutable std::mutex mutex_;  // a leaf: nothing is acquired under it. Guards all below but for the lock-free readers of chains_
+  LockClassTable classes_;
+  std::vector<LockClassOptions> class_rules_;  // by class id; the hot path's copy
+  DependencyGraph graph_;
+  ChainCache chains_;
+  uint32_t run_ = 1;
+  std::vector<Violation> violations_;
+  uint64_t slow_acquires_ = 0;
+};
+
+}  // namespace ordeal::lockdep
+
+#endif  // ORDEAL_LOCKDEP_RUNTIME_VALIDATOR_H_
