@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace ordeal {
 
@@ -39,8 +41,15 @@ enum class FileOperationKind : uint8_t {
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
+absl::Span<const FileOperationKind> AllFileOperationKinds();
+bool HasRange(FileOperationKind kind);            // offset_cells and length_cells are used
+bool NeedsPageAlignment(FileOperationKind kind);  // of that range
+bool HasUserBuffer(FileOperationKind kind);       // buffer_file is used
+bool ChangesContents(FileOperationKind kind);     // of `file`; a read into a mapping changes the buffer's file
 
 inline constexpr uint32_t kAnonymousBuffer = 0xffffffff;
+inline constexpr uint32_t kFileCellsMax = 1u << 20;
+inline constexpr size_t kWorkloadTasksMax = 48;  // leaves room for the world's own tasks
 
 struct FileOperation {
   FileOperationKind kind = FileOperationKind::kRead;
@@ -66,6 +75,10 @@ struct Workload {
   // Which process a task belongs to: tasks with equal numbers share an address space (mm). Same size as `tasks`.
   std::vector<uint32_t> processes;
 };
+
+// The invariants above and that every file exists. InvalidArgument says what is wrong and what would be right.
+absl::Status ValidateOperation(const FileOperation& operation, size_t files);
+absl::Status ValidateWorkload(const Workload& workload);
 
 }  // namespace ordeal
 
