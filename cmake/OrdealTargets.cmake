@@ -3,7 +3,8 @@
 function(ordeal_target_options target)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter
+    -Wno-missing-field-initializers)
   if(ORDEAL_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=address,undefined
       -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1)

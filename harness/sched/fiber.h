@@ -60,6 +60,9 @@ class Fiber {
     argument_ = argument;
     context_ = boost::context::detail::make_fcontext(static_cast<char*>(stack.bottom) + stack.bytes, stack.bytes,
                                                      &Fiber::Trampoline);
+#if defined(__SANITIZE_ADDRESS__)
+    Unpoison();
+#endif
   }
   Stack stack() const { return stack_; }
 
@@ -87,6 +90,7 @@ class Fiber {
   static void Arrived(boost::context::detail::transfer_t transfer) {
     static_cast<Transfer*>(transfer.data)->from->context_ = transfer.fctx;
   }
+  void Unpoison();
   static void Trampoline(boost::context::detail::transfer_t transfer);
 
   boost::context::detail::fcontext_t context_ = nullptr;

@@ -112,13 +112,16 @@ class Scheduler {
 
   // --- called by the running task ---
 
-  TaskId current() const { return TaskId{current_}; }
+  TaskId current() const { return TaskId{static_cast<uint16_t>(current_)}; }
   bool in_task() const { return current_ != Index(kNoTask); }
-  absl::string_view TaskName(TaskId task) const { return tasks_[Index(task)]->name; }
   int tasks() const { return tasks_used_; }
+  TaskState task_state(TaskId task) const { return tasks_[Index(task)]->state; }
+  const char* task_name(TaskId task) const { return tasks_[Index(task)]->name; }
 
   // Declares the next operation and lets others run first, if the choice says so.
+  // Outside any task (construction, final checks) it does nothing.
   void Point(OperationKind kind, ObjectId object) {
+    if (__builtin_expect(running_ == nullptr, 0)) return;
     Task& task = *running_;
     task.next = {kind, object};
     trace_hash_ = MixStep(trace_hash_, current_, kind, object);
@@ -126,7 +129,7 @@ class Scheduler {
     const uint64_t others = runnable_ & ~(uint64_t{1} << current_);
     if (others == 0) return;
     const int pick = ChooseNext(true);
-    if (pick != current_) SwitchTo(pick);
+    if (pick != current_) SwitchTo(*tasks_[static_cast<size_t>(pick)]);
   }
 
   // Blocks the current task until Wake. `wait` says on what; the wait-for graph is searched at once and a cycle ends the
@@ -138,9 +141,10 @@ class Scheduler {
   void Wake(TaskId task) {
     Task& t = *tasks_[Index(task)];
     if (t.state != TaskState::kBlocked) return;
+    const uint64_t bit = uint64_t{1} << Index(task);
     t.state = TaskState::kRunnable;
-    t.wait = {};
-    runnable_ |= uint64_t{1} << Index(task);
+    runnable_ |= bit;
+    timers_ &= ~bit;
   }
   void Sleep(int64_t delay_ns);
 
@@ -197,8 +201,6 @@ class Scheduler {
     const char* name;
     uint32_t number;
   };
-  friend class WaitForGraph;
-
   static uint64_t MixStep(uint64_t hash, int task, OperationKind kind, ObjectId object) {
     const uint64_t word = (static_cast<uint64_t>(object) << 16) ^ (static_cast<uint64_t>(task) << 8) ^
                           static_cast<uint64_t>(kind);
@@ -209,15 +211,25 @@ class Scheduler {
   Task& NewTask(const char* name, TaskKind kind);
   int ChooseNext(bool current_can_run);
   int ChooseAmongCandidates(bool current_can_run, int options);
-  void SwitchTo(int task);
+  // From the running task to `next`; returns when this one is continued, or throws TaskUnwind.
+  void SwitchTo(Task& next) {
+    Task& self = *running_;
+    running_ = &next;
+    current_ = Index(next.id);
+    Fiber::Switch(self.fiber, next.fiber);
+    if (__builtin_expect(unwinding_, 0)) ThrowUnlessReleasing(self);
+  }
+  void ThrowUnlessReleasing(Task& task);
   void SwitchToMain(RunEndKind kind);
+  Deadlock::Waiter DescribeWaiter(const Task& task) const;
   void Alarm();
   void StopFromChoice();
   void LeaveCurrent();          // the current task cannot go on: run another, or end the run
   bool FireNextTimer();         // jumps the clock; false when there is no timer
   void FireDueTimers();
   void RearmAlarm();
-  void ReportAllBlocked();
+  void RecordDeadlock(const std::vector<TaskId>& cycle);
+  void KeepTraceStep();
   static void TaskEntry(void* task);
   void EndTask(Task& task);
 
@@ -245,7 +257,8 @@ class Scheduler {
   std::vector<TraceStep> trace_;
 };
 
-// Passes through a task that EndRun unwinds. Never catch it; destructors must not block.
+// Passes through a task that EndRun unwinds, from the point at which it is suspended. Never catch it. A task suspended in a
+// release or a signal (which destructors do) is continued without it and sees it at its next other point.
 struct TaskUnwind {};
 
 }  // namespace ordeal

@@ -11,10 +11,12 @@
 #ifndef ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_
 #define ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_
 
-#include <array>
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "harness/choice/choice_point.h"
 #include "lockdep/graph/site.h"
 
@@ -26,10 +28,10 @@ class Blockers {
   void Add(TaskId task) {
     if (task != kNoTask) tasks_.push_back(task);
   }
-  const std::vector<TaskId>& tasks() const { return tasks_; }
+  absl::Span<const TaskId> tasks() const { return tasks_; }
 
  private:
-  std::vector<TaskId> tasks_;
+  absl::InlinedVector<TaskId, 8> tasks_;
 };
 
 // Something a task can block on.
@@ -61,6 +63,11 @@ struct Deadlock {
   std::vector<Waiter> blocked;  // all blocked tasks, in order of creation
   bool is_cycle = false;        // false: everybody is blocked and nothing is pending (a lost wake-up)
 };
+
+// Searches for a cycle through `start`, which has just blocked. `wait_of` gives what a task is blocked on, null if it can
+// run or has a timer. On success `cycle` starts with `start`; each waits for the next, the last for the first.
+// Cost: one virtual call when the owner runs; otherwise a depth-first search over the blocked tasks.
+bool FindWaitCycle(TaskId start, absl::FunctionRef<const Wait*(TaskId)> wait_of, std::vector<TaskId>* cycle);
 
 }  // namespace ordeal
 

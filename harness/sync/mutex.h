@@ -32,7 +32,6 @@ class Mutex : public Waitable {
 
  private:
   void LockContended(lockdep::Site site);
-  void HandOff();
 
   Simulation& sim_;
   lockdep::LockMap map_;

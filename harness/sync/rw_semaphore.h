@@ -51,7 +51,6 @@ class RwSemaphore : public Waitable {
   bool CanTake(bool exclusive) const;
   void Take(TaskId task, bool exclusive);
   bool Steals();
-  void LockSlow(bool exclusive, lockdep::Site site);
   void Lock(bool exclusive, int subclass, lockdep::Site site);
   bool TryLock(bool exclusive, int subclass, lockdep::Site site);
   void Unlock(bool exclusive, lockdep::Site site);

@@ -27,7 +27,7 @@ class Simulation {
   Simulation& operator=(const Simulation&) = delete;
 
   void BeginRun(ChoiceRecorder* choices);
-  // Reports locks that ended tasks still hold; unwinds the rest.
+  // Reports locks that ended tasks still hold (validator().violations() is complete after this), then unwinds the rest.
   void EndRun();
 
   Scheduler& scheduler() { return scheduler_; }
@@ -39,7 +39,7 @@ class Simulation {
   // Of the running task; outside any task, of the "main" context (construction, final checks).
   lockdep::TaskContext& context() {
     const uint16_t task = Index(scheduler_.current());
-    if (__builtin_expect(task >= contexts_.size(), 0)) return NewContext(task);
+    if (__builtin_expect(task >= contexts_used_, 0)) return NewContext(task);
     return *contexts_[task];
   }
 
@@ -49,7 +49,8 @@ class Simulation {
   Scheduler scheduler_;
   lockdep::Validator validator_;
   lockdep::TaskContext main_context_;
-  std::vector<std::unique_ptr<lockdep::TaskContext>> contexts_;
+  std::vector<std::unique_ptr<lockdep::TaskContext>> contexts_;  // pooled; the first contexts_used_ belong to the run
+  size_t contexts_used_ = 0;
 };
 
 }  // namespace ordeal

@@ -2,10 +2,10 @@
 //
 // Open addressing, power-of-two size, key 0 is empty. Readers are lock-free: a reader that misses an entry being inserted
 // or sees an old table takes the slow path, which is correct, only slower.
-// Thread-safety: SeenIn: any thread. Insert, MarkSeen: under the validator's mutex.
+// Thread-safety: Touch: any thread. Insert, ForEachSeenIn: under the validator's mutex.
 // Invariants:    size() <= capacity / 2; entries are never removed; a replaced table is kept until destruction.
-// Cost:          SeenIn: one expected cache line.
-// Example:       if (!chains.SeenIn(key, run)) { ...judge...; chains.MarkSeen(key, run); }
+// Cost:          Touch: one expected cache line.
+// Example:       if (!chains.Touch(key, run, true)) { ...judge...; chains.Insert(key, run, edges_begin, edges_count); }
 #ifndef ORDEAL_LOCKDEP_GRAPH_CHAIN_CACHE_H_
 #define ORDEAL_LOCKDEP_GRAPH_CHAIN_CACHE_H_
 
@@ -14,35 +14,48 @@
 #include <memory>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+
 namespace ordeal::lockdep {
 
 class ChainCache {
  public:
   explicit ChainCache(uint32_t capacity = 4096);  // rounded up to a power of two
 
-  bool SeenIn(uint64_t key, uint32_t run) const {
+  // True if `key` was seen in `run`. A chain known from another run is marked as seen now, and so seen, if `any_run`.
+  bool Touch(uint64_t key, uint32_t run, bool any_run) {
     const Table* table = table_.load(std::memory_order_acquire);  // pairs with the store in Grow
     for (uint64_t slot = key & table->mask;; slot = (slot + 1) & table->mask) {
-      const uint64_t found = table->entries[slot].key.load(std::memory_order_acquire);  // pairs with MarkSeen
-      if (found == key) return table->entries[slot].run.load(std::memory_order_relaxed) == run;
+      Entry& entry = table->entries[slot];
+      const uint64_t found = entry.key.load(std::memory_order_acquire);  // pairs with Insert
+      if (found == key) {
+        if (entry.run.load(std::memory_order_relaxed) == run) return true;
+        if (!any_run) return false;
+        entry.run.store(run, std::memory_order_relaxed);
+        return true;
+      }
       if (found == 0) return false;
     }
   }
-  // True if any run has seen it.
-  bool Known(uint64_t key) const;
-  void MarkSeen(uint64_t key, uint32_t run);
+  // Adds `key` with its range of dependencies, or marks a known one as seen in `run`.
+  void Insert(uint64_t key, uint32_t run, uint32_t edges_begin, uint32_t edges_count);
+  // Calls visit(edges_begin, edges_count) for each chain seen in `run`, in an order that means nothing.
+  void ForEachSeenIn(uint32_t run, absl::FunctionRef<void(uint32_t, uint32_t)> visit) const;
   uint64_t size() const { return size_; }
 
  private:
   struct Entry {
     std::atomic<uint64_t> key{0};
     std::atomic<uint32_t> run{0};
+    uint32_t edges_begin = 0;
+    uint32_t edges_count = 0;
   };
   struct Table {
     explicit Table(uint64_t capacity) : mask(capacity - 1), entries(new Entry[capacity]) {}
     uint64_t mask;
     std::unique_ptr<Entry[]> entries;
   };
+  static Entry& Slot(const Table& table, uint64_t key);
   void Grow();
 
   std::vector<std::unique_ptr<Table>> tables_;

@@ -10,9 +10,9 @@
 // Invariants:    at most one edge for a pair of nodes; edge ids are dense and in order of insertion.
 // Cost:          Add O(out-degree); FindCycle O(edges of the run), once for each edge that is new to a cyclic graph.
 // Example:
-//   const EdgeId edge = graph.Add(a, b, {.kinds = kExclusiveToNonRecursive, ...}, run);
+//   const EdgeId edge = graph.Add(a, b, {.kind = kEdgeEN}, run, &new_to_all);
 //   std::vector<EdgeId> path;
-//   if (graph.FindCycle(edge, run, &path)) ...   // path leads from b back to a
+//   if (graph.FindCycle(edge, kEdgeEN, run, &path)) ...   // path leads from b back to a
 #ifndef ORDEAL_LOCKDEP_GRAPH_DEPENDENCY_GRAPH_H_
 #define ORDEAL_LOCKDEP_GRAPH_DEPENDENCY_GRAPH_H_
 
@@ -45,8 +45,7 @@ struct Edge {
   uint8_t kinds = 0;      // of all runs
   uint8_t run_kinds = 0;  // of run `last_run`
   uint32_t last_run = 0;
-  uint64_t first_seen_runs = 0;  // number of runs it was seen in
-  // Of the first sighting; refreshed at the first sighting of each run.
+  // Of the first sighting of each kind.
   Mode from_mode = Mode::kExclusive;
   Mode to_mode = Mode::kExclusive;
   Site from_site;
@@ -65,13 +64,15 @@ class DependencyGraph {
     const char* task = "";
   };
 
-  // Records that run `run` (>= 1, ascending) saw from -> to. Returns the edge. *changed: it or its kind is new to the run.
-  EdgeId Add(NodeId from, NodeId to, const Sighting& sighting, uint32_t run, bool* changed);
+  // Records that run `run` (>= 1, ascending) saw from -> to, from != to. *new_to_all: no run had seen it with this kind.
+  EdgeId Add(NodeId from, NodeId to, const Sighting& sighting, uint32_t run, bool* new_to_all);
+  // Records that `run` saw all that earlier runs have seen of `edge`.
+  void MarkSeen(EdgeId edge, uint32_t run);
 
-  // A strong cycle through `edge` among the edges of `run`; path gets the edges from edge.to back to edge.from.
-  bool FindCycle(EdgeId edge, uint32_t run, std::vector<EdgeId>* path);
-  // The same over all runs.
-  bool FindCycleInAllRuns(EdgeId edge, std::vector<EdgeId>* path);
+  // A strong cycle that `edge` closes with its kind `kind` (one kEdge bit); path gets the edges from edge.to back to
+  // edge.from. Among the edges of `run`, or of all runs.
+  bool FindCycle(EdgeId edge, uint8_t kind, uint32_t run, std::vector<EdgeId>* path);
+  bool FindCycleInAllRuns(EdgeId edge, uint8_t kind, std::vector<EdgeId>* path);
 
   const Edge& edge(EdgeId id) const { return edges_[Index(id)]; }
   uint32_t size() const { return static_cast<uint32_t>(edges_.size()); }
@@ -80,7 +81,7 @@ class DependencyGraph {
   uint64_t searches() const { return searches_; }
 
  private:
-  bool Search(EdgeId start, bool this_run_only, uint32_t run, std::vector<EdgeId>* path);
+  bool Search(EdgeId start, uint8_t kind, bool this_run_only, uint32_t run, std::vector<EdgeId>* path);
 
   std::vector<Edge> edges_;
   std::vector<std::vector<EdgeId>> out_;  // by node

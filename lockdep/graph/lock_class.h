@@ -42,6 +42,10 @@ struct LockClassOptions {
   bool spins = false;
   // An event that is waited for (writeback, completion, counter drain): checked like an acquisition, never held.
   bool is_event = false;
+
+  friend bool operator==(const LockClassOptions& a, const LockClassOptions& b) {
+    return a.ordered_by_key == b.ordered_by_key && a.spins == b.spins && a.is_event == b.is_event;
+  }
 };
 
 struct LockClass {

@@ -11,7 +11,7 @@
 // Example:
 //   Validator validator;
 //   const LockClassId a = validator.RegisterClass("A");
-//   LockMap lock{a};
+//   LockMap lock = validator.NewMap(a, "first");
 //   TaskContext task("writer");
 //   validator.Acquire(task, lock, Mode::kExclusive, {.site = Site::Here()});
 //   validator.Release(task, lock);
@@ -34,9 +34,10 @@
 
 namespace ordeal::lockdep {
 
-// What the validator knows of one lock instance. Lives in the lock.
+// What the validator knows of one lock instance. Lives in the lock; made by Validator::NewMap.
 struct LockMap {
   LockClassId lock_class{};
+  LockClassOptions rules;        // the class's, copied so that the hot path need not look the class up
   uint64_t order_key = 0;       // compared when the class is ordered_by_key
   const char* instance = "";    // shown in reports; must outlive the lock
   uint32_t instance_number = 0;  // shown behind `instance` when not 0
@@ -103,6 +104,8 @@ class Validator {
 
   LockClassId RegisterClass(absl::string_view name, LockClassOptions options = {});
   const LockClassTable& classes() const { return classes_; }
+  // `instance` is shown in reports and must outlive the map; `number` is shown behind it when not 0.
+  LockMap NewMap(LockClassId lock_class, const char* instance = "", uint32_t number = 0, uint64_t order_key = 0) const;
 
   // Starts a run: no dependencies, no violations. Classes, chains and the graph of all runs stay.
   void BeginRun();
@@ -110,9 +113,8 @@ class Validator {
   // Before the acquisition blocks (so that the order is judged even if it never returns).
   void Acquire(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options) {
     const NodeId node = NodeOf(map.lock_class, options.subclass);
-    const LockClassOptions& rules = class_rules_[Index(map.lock_class)];
-    bool ordered = false;
-    if (rules.ordered_by_key) ordered = OrderAscends(task, map);
+    const LockClassOptions rules = map.rules;
+    const bool ordered = rules.ordered_by_key && OrderAscends(task, node, map.order_key);
     const uint64_t previous = task.key_;
     const uint64_t key = MixChainKey(previous, ChainWord(node, mode, options.trylock, ordered));
     task.held_.push_back(
@@ -120,7 +122,7 @@ class Validator {
     task.key_ = key;
     if (__builtin_expect(task.spins_held_ != 0, 0) && !rules.spins && !options.trylock) SleepInAtomic(task);
     task.spins_held_ += rules.spins;
-    if (__builtin_expect(!chains_.SeenIn(key, run_), 0)) AcquireUnseen(task);
+    if (__builtin_expect(!chains_.Touch(key, run_, !cyclic_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
   }
 
   // Legal in any order; a lock that the task does not hold is kUnlockBalance.
@@ -156,21 +158,29 @@ class Validator {
   ValidatorStats stats() const;
 
  private:
-  bool OrderAscends(const TaskContext& task, const LockMap& map) const;
+  static bool OrderAscends(const TaskContext& task, NodeId node, uint64_t order_key);
+  static void RebuildKeys(TaskContext& task, size_t from);
   void AcquireUnseen(TaskContext& task);
-  void CheckRecursion(const TaskContext& task);
-  void AddDependencies(const TaskContext& task);
-  void ReportCycle(const TaskContext& task, const HeldLock& holder, const std::vector<EdgeId>& path);
+  bool CheckRecursion(const TaskContext& task);
+  void AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges);
+  void AddDependency(const TaskContext& task, const HeldLock& holder, std::vector<EdgeId>* edges);
+  void StartCycleSearches();
+  void ReportCycle(const TaskContext& task, const HeldLock& holder, EdgeId closing, const std::vector<EdgeId>& path);
   void SleepInAtomic(TaskContext& task);
   void ReleaseOutOfOrder(TaskContext& task, const LockMap& map, Site site);
   HeldLockReport Describe(const HeldLock& held) const;
+  DependencyReport Describe(const Edge& edge) const;
+  Violation NewViolation(ViolationKind kind, const TaskContext& task, const HeldLockReport& acquiring) const;
   void Report(Violation violation);
 
-  mutable std::mutex mutex_;  // a leaf: nothing is acquired under it. Guards all below but for the lock-free readers of chains_
+  mutable std::mutex mutex_;  // a leaf: nothing is acquired under it. Guards all below but for the lock-free part of chains_
   LockClassTable classes_;
-  std::vector<LockClassOptions> class_rules_;  // by class id; the hot path's copy
   DependencyGraph graph_;
   ChainCache chains_;
+  std::vector<EdgeId> chain_edges_;  // the dependencies of each chain, one after another; chains_ has the ranges
+  // The graph of all runs has a cycle, so runs must be searched one by one. Written under mutex_; readers may lag: the
+  // store precedes the insertion of the chain that made it true.
+  std::atomic<bool> cyclic_{false};
   uint32_t run_ = 1;
   std::vector<Violation> violations_;
   uint64_t slow_acquires_ = 0;

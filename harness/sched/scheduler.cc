@@ -1,0 +1,355 @@
+#include "harness/sched/scheduler.h"
+
+#include <exception>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "lockdep/support/check.h"
+
+namespace ordeal {
+namespace {
+
+constexpr uint64_t kTraceHashSeed = 0x6a09e667f3bcc909u;
+constexpr uint64_t Bit(TaskId task) { return uint64_t{1} << Index(task); }
+
+}  // namespace
+
+const char* RunEndKindName(RunEndKind kind) {
+  switch (kind) {
+    case RunEndKind::kCompleted: return "completed";
+    case RunEndKind::kDeadlock: return "deadlock";
+    case RunEndKind::kStepLimit: return "step-limit";
+    case RunEndKind::kLivelock: return "livelock";
+    case RunEndKind::kStopped: return "stopped";
+  }
+  return "unknown";
+}
+
+Scheduler::Scheduler(SchedulerOptions options) : options_(options), stacks_(options.stack_bytes) {
+  main_.AdoptThreadStack();
+  objects_.reserve(256);
+}
+
+Scheduler::~Scheduler() {
+  if (in_run_) EndRun();
+}
+
+void Scheduler::BeginRun(ChoiceRecorder* choices) {
+  LD_CHECK(!in_run_, "BeginRun without the EndRun of the run before");
+  in_run_ = true;
+  choices_ = choices;
+  tasks_used_ = 0;
+  foreground_live_ = 0;
+  runnable_ = 0;
+  timers_ = 0;
+  steps_ = 0;
+  progress_step_ = 0;
+  clock_skipped_ns_ = 0;
+  trace_hash_ = kTraceHashSeed;
+  end_kind_ = RunEndKind::kCompleted;
+  unwinding_ = false;
+  objects_.clear();
+  objects_.push_back({"no object", 0});
+  if (options_.keep_trace) trace_.clear();
+  RearmAlarm();
+}
+
+Scheduler::Task& Scheduler::NewTask(const char* name, TaskKind kind) {
+  LD_CHECK(in_run_, "Spawn outside a run");
+  LD_CHECK(tasks_used_ < kTasksMax, absl::StrCat("a run may have at most ", kTasksMax, " tasks; spawning ", name));
+  if (static_cast<size_t>(tasks_used_) == tasks_.size()) {
+    tasks_.push_back(std::make_unique<Task>());
+    tasks_.back()->id = TaskId{static_cast<uint16_t>(tasks_used_)};
+    tasks_.back()->scheduler = this;
+  }
+  Task& task = *tasks_[static_cast<size_t>(tasks_used_++)];
+  task.state = TaskState::kRunnable;
+  task.kind = kind;
+  task.started = false;
+  task.name = name;
+  task.next = {};
+  task.timed_out = false;
+  task.fiber.Prepare(stacks_.Take(), &Scheduler::TaskEntry, &task);
+  runnable_ |= Bit(task.id);
+  if (kind == TaskKind::kForeground) ++foreground_live_;
+  return task;
+}
+
+void Scheduler::TaskEntry(void* argument) {
+  Task& task = *static_cast<Task*>(argument);
+  task.started = true;
+  try {
+    task.run_body(task);
+  } catch (const TaskUnwind&) {
+    // EndRun: the task's destructors have run; that is all it was for.
+  }
+  task.scheduler->EndTask(task);
+}
+
+void Scheduler::EndTask(Task& task) {
+  if (task.drop_body != nullptr) task.drop_body(task);
+  task.state = TaskState::kEnded;
+  runnable_ &= ~Bit(task.id);
+  // Still running on it: the pool hands it out at the earliest after the switch below, since only Spawn takes stacks.
+  stacks_.Return(task.fiber.stack());
+  if (task.kind == TaskKind::kForeground) --foreground_live_;
+  if (foreground_live_ == 0 || unwinding_) SwitchToMain(end_kind_);
+  LeaveCurrent();
+  LD_CHECK(false, absl::StrCat("ended task ", task.name, " was continued"));
+}
+
+RunEnd Scheduler::Run() {
+  LD_CHECK(in_run_ && running_ == nullptr, "Run outside a run, or from a task");
+  end_kind_ = RunEndKind::kCompleted;
+  if (foreground_live_ > 0) {
+    while (runnable_ == 0 && FireNextTimer()) {
+    }
+    if (runnable_ == 0) {
+      RecordDeadlock({});
+      end_kind_ = RunEndKind::kDeadlock;
+    } else {
+      const int first = ChooseNext(false);
+      if (choices_->stopped()) {
+        end_kind_ = RunEndKind::kStopped;
+      } else {
+        running_ = tasks_[static_cast<size_t>(first)].get();
+        current_ = first;
+        Fiber::Switch(main_, running_->fiber);
+      }
+    }
+  }
+  return {end_kind_, steps_, trace_hash_};
+}
+
+void Scheduler::EndRun() {
+  LD_CHECK(in_run_ && running_ == nullptr, "EndRun outside a run, or from a task");
+  unwinding_ = true;
+  runnable_ = 0;
+  alarm_ = 0;  // every point of an unwinding task is looked at
+  for (int i = 0; i < tasks_used_; ++i) {
+    Task& task = *tasks_[static_cast<size_t>(i)];
+    if (task.state == TaskState::kEnded) continue;
+    if (!task.started) {
+      if (task.drop_body != nullptr) task.drop_body(task);
+      task.state = TaskState::kEnded;
+      stacks_.Return(task.fiber.stack());
+      continue;
+    }
+    running_ = &task;
+    current_ = i;
+    Fiber::Switch(main_, task.fiber);
+    LD_CHECK(task.state == TaskState::kEnded, absl::StrCat("task ", task.name, " blocked while being unwound"));
+  }
+  in_run_ = false;
+}
+
+void Scheduler::ThrowUnlessReleasing(Task& task) {
+  const OperationKind kind = task.next.kind;
+  const bool releasing = kind == OperationKind::kRelease || kind == OperationKind::kSignal;
+  const bool blocked = task.state == TaskState::kBlocked;
+  task.state = TaskState::kRunnable;
+  if ((releasing && !blocked) || std::uncaught_exceptions() > 0) return;
+  throw TaskUnwind{};
+}
+
+void Scheduler::SwitchToMain(RunEndKind kind) {
+  end_kind_ = kind;
+  Task& self = *running_;
+  running_ = nullptr;
+  current_ = Index(kNoTask);
+  Fiber::Switch(self.fiber, main_, self.state == TaskState::kEnded);
+  if (unwinding_) ThrowUnlessReleasing(self);
+}
+
+int Scheduler::ChooseNext(bool current_can_run) {
+  uint64_t mask = runnable_;
+  const int options = std::popcount(mask);
+  if (options == 1) return std::countr_zero(mask);
+  const ObjectId object = running_ == nullptr ? kNoObject : running_->next.object;
+  int answer = __builtin_expect(choices_->wants_candidates(), 0)
+                   ? ChooseAmongCandidates(current_can_run, options)
+                   : choices_->Choose({ChoiceKind::kSchedule, options, current(), object, {}});
+  if (__builtin_expect(choices_->stopped(), 0) && running_ != nullptr) StopFromChoice();
+  if (current_can_run) {
+    if (answer == 0) return current_;
+    --answer;
+    mask &= ~(uint64_t{1} << current_);
+  }
+  for (; answer > 0; --answer) mask &= mask - 1;
+  return std::countr_zero(mask);
+}
+
+int Scheduler::ChooseAmongCandidates(bool current_can_run, int options) {
+  Candidate candidates[kTasksMax];
+  int count = 0;
+  uint64_t mask = runnable_;
+  if (current_can_run) {
+    candidates[count++] = {running_->id, running_->next};
+    mask &= ~Bit(running_->id);
+  }
+  for (; mask != 0; mask &= mask - 1) {
+    const Task& task = *tasks_[static_cast<size_t>(std::countr_zero(mask))];
+    candidates[count++] = {task.id, task.next};
+  }
+  const ObjectId object = running_ == nullptr ? kNoObject : running_->next.object;
+  return choices_->Choose({ChoiceKind::kSchedule, options, current(), object,
+                           absl::Span<const Candidate>(candidates, static_cast<size_t>(count))});
+}
+
+void Scheduler::StopFromChoice() {
+  if (running_ != nullptr && !unwinding_) SwitchToMain(RunEndKind::kStopped);
+}
+
+void Scheduler::Stop() {
+  if (running_ != nullptr && !unwinding_) SwitchToMain(RunEndKind::kStopped);
+}
+
+void Scheduler::LeaveCurrent() {
+  Task& self = *running_;
+  while (runnable_ == 0) {
+    if (FireNextTimer()) continue;
+    RecordDeadlock({});
+    SwitchToMain(RunEndKind::kDeadlock);
+    return;
+  }
+  const int next = ChooseNext(false);
+  if (tasks_[static_cast<size_t>(next)].get() == &self) return;  // its own timer fired
+  SwitchTo(*tasks_[static_cast<size_t>(next)]);
+}
+
+void Scheduler::Block(const Wait& wait) {
+  if (unwinding_) {
+    if (std::uncaught_exceptions() == 0) throw TaskUnwind{};
+    return;
+  }
+  LD_CHECK(running_ != nullptr, "only a task can block; this is construction or a final check");
+  Task& self = *running_;
+  self.state = TaskState::kBlocked;
+  self.wait = wait;
+  runnable_ &= ~Bit(self.id);
+  if (wait.waitable != nullptr && (timers_ & Bit(self.id)) == 0) {
+    std::vector<TaskId> cycle;
+    const auto wait_of = [this](TaskId id) -> const Wait* {
+      const Task& task = *tasks_[Index(id)];
+      const bool stuck = task.state == TaskState::kBlocked && (timers_ & Bit(id)) == 0;
+      return stuck ? &task.wait : nullptr;
+    };
+    if (FindWaitCycle(self.id, wait_of, &cycle)) {
+      RecordDeadlock(cycle);
+      SwitchToMain(RunEndKind::kDeadlock);
+      return;
+    }
+  }
+  LeaveCurrent();
+}
+
+bool Scheduler::BlockFor(const Wait& wait, int64_t delay_ns) {
+  if (unwinding_) {
+    Block(wait);
+    return false;
+  }
+  Task& self = *running_;
+  self.wake_at_ns = now_ns() + delay_ns;
+  self.timed_out = false;
+  timers_ |= Bit(self.id);
+  RearmAlarm();
+  Block(wait);
+  return !self.timed_out;
+}
+
+void Scheduler::Sleep(int64_t delay_ns) { BlockFor({.kind = OperationKind::kYield}, delay_ns); }
+
+bool Scheduler::FireNextTimer() {
+  int64_t earliest = std::numeric_limits<int64_t>::max();
+  for (uint64_t mask = timers_; mask != 0; mask &= mask - 1) {
+    earliest = std::min(earliest, tasks_[static_cast<size_t>(std::countr_zero(mask))]->wake_at_ns);
+  }
+  if (timers_ == 0) return false;
+  if (earliest > now_ns()) clock_skipped_ns_ += earliest - now_ns();
+  FireDueTimers();
+  return true;
+}
+
+void Scheduler::FireDueTimers() {
+  for (uint64_t mask = timers_; mask != 0; mask &= mask - 1) {
+    Task& task = *tasks_[static_cast<size_t>(std::countr_zero(mask))];
+    if (task.wake_at_ns > now_ns()) continue;
+    task.timed_out = true;
+    Wake(task.id);
+  }
+  RearmAlarm();
+}
+
+void Scheduler::RearmAlarm() {
+  alarm_ = std::min(options_.steps_max, progress_step_ + options_.idle_steps_max);
+  for (uint64_t mask = timers_; mask != 0; mask &= mask - 1) {
+    const int64_t wait_ns = tasks_[static_cast<size_t>(std::countr_zero(mask))]->wake_at_ns - now_ns();
+    const uint64_t steps = wait_ns <= 0 ? 1 : static_cast<uint64_t>((wait_ns + kStepNs - 1) / kStepNs);
+    alarm_ = std::min(alarm_, steps_ + steps);
+  }
+  if (options_.keep_trace) alarm_ = 0;
+}
+
+void Scheduler::Alarm() {
+  if (unwinding_) {
+    ThrowUnlessReleasing(*running_);
+    return;
+  }
+  if (options_.keep_trace) KeepTraceStep();
+  if (steps_ >= options_.steps_max) {
+    SwitchToMain(RunEndKind::kStepLimit);
+    return;
+  }
+  if (steps_ - progress_step_ >= options_.idle_steps_max) {
+    SwitchToMain(RunEndKind::kLivelock);
+    return;
+  }
+  FireDueTimers();
+}
+
+void Scheduler::KeepTraceStep() { trace_.push_back({steps_, current(), running_->next, std::string()}); }
+
+void Scheduler::NoteTrace(absl::string_view note) {
+  if (!options_.keep_trace) return;
+  trace_.push_back({steps_, current(), {OperationKind::kYield, kNoObject}, std::string(note.data(), note.size())});
+}
+
+std::string Scheduler::ObjectName(ObjectId object) const {
+  if (Index(object) >= objects_.size()) return absl::StrCat("object ", Index(object));
+  const Object& named = objects_[Index(object)];
+  return named.number == 0 ? std::string(named.name) : absl::StrCat(named.name, " ", named.number);
+}
+
+Deadlock::Waiter Scheduler::DescribeWaiter(const Task& task) const {
+  return {task.id, task.name, ObjectName(task.wait.object), task.wait.kind, task.wait.site};
+}
+
+void Scheduler::RecordDeadlock(const std::vector<TaskId>& cycle) {
+  deadlock_ = {};
+  deadlock_.is_cycle = !cycle.empty();
+  for (const TaskId task : cycle) deadlock_.cycle.push_back(DescribeWaiter(*tasks_[Index(task)]));
+  for (int i = 0; i < tasks_used_; ++i) {
+    const Task& task = *tasks_[static_cast<size_t>(i)];
+    if (task.state == TaskState::kBlocked) deadlock_.blocked.push_back(DescribeWaiter(task));
+  }
+}
+
+std::string Scheduler::DescribeTasks() const {
+  std::string text;
+  for (int i = 0; i < tasks_used_; ++i) {
+    const Task& task = *tasks_[static_cast<size_t>(i)];
+    if (task.state == TaskState::kEnded) continue;
+    absl::StrAppend(&text, "task ", i, " ", task.name);
+    if (task.state == TaskState::kBlocked) {
+      const absl::string_view verb = OperationKindName(task.wait.kind);
+      absl::StrAppend(&text, " blocked in ", verb, " of ", ObjectName(task.wait.object), " at ",
+                      task.wait.site.ToString(), "\n");
+    } else {
+      const absl::string_view verb = OperationKindName(task.next.kind);
+      absl::StrAppend(&text, " can run; next ", verb, " of ", ObjectName(task.next.object), "\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,125 @@
+#include "harness/sync/rw_semaphore.h"
+
+#include <algorithm>
+
+namespace ordeal {
+namespace {
+
+lockdep::Mode ModeOf(bool exclusive) { return exclusive ? lockdep::Mode::kExclusive : lockdep::Mode::kShared; }
+
+}  // namespace
+
+RwSemaphore::RwSemaphore(Simulation& sim, lockdep::LockClassId lock_class, const char* name, uint32_t number,
+                         StealRule steal)
+    : sim_(sim),
+      map_(sim.validator().NewMap(lock_class, name, number)),
+      id_(sim.scheduler().NewObject(name, number)),
+      steal_(steal) {}
+
+bool RwSemaphore::CanTake(bool exclusive) const {
+  return writer_ == kNoTask && waiters_.empty() && (!exclusive || readers_.empty());
+}
+
+void RwSemaphore::Take(TaskId task, bool exclusive) {
+  if (exclusive) {
+    writer_ = task;
+  } else {
+    readers_.push_back(task);
+  }
+}
+
+// A reader may pass the queue while no writer owns the lock and at most one reader is inside (protocols 1.1.1).
+bool RwSemaphore::Steals() {
+  if (steal_ != StealRule::kLegal || writer_ != kNoTask || readers_.size() > 1) return false;
+  return sim_.scheduler().Choose(ChoiceKind::kReaderSteal, 2, id_) == 1;
+}
+
+void RwSemaphore::Lock(bool exclusive, int subclass, lockdep::Site site) {
+  Scheduler& scheduler = sim_.scheduler();
+  scheduler.Point(OperationKind::kAcquire, id_);
+  sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, false, site});
+  if (CanTake(exclusive) || (!exclusive && Steals())) {
+    Take(scheduler.current(), exclusive);
+    return;
+  }
+  waiters_.push_back({scheduler.current(), exclusive});
+  scheduler.Block({OperationKind::kAcquire, id_, this, site});
+}
+
+bool RwSemaphore::TryLock(bool exclusive, int subclass, lockdep::Site site) {
+  Scheduler& scheduler = sim_.scheduler();
+  scheduler.Point(OperationKind::kTryAcquire, id_);
+  if (!CanTake(exclusive)) return false;
+  Take(scheduler.current(), exclusive);
+  sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, true, site});
+  return true;
+}
+
+void RwSemaphore::Unlock(bool exclusive, lockdep::Site site) {
+  Scheduler& scheduler = sim_.scheduler();
+  scheduler.Point(OperationKind::kRelease, id_);
+  if (scheduler.unwinding()) return;
+  sim_.validator().Release(sim_.context(), map_, site);
+  if (exclusive) {
+    if (writer_ != scheduler.current()) return;  // the validator has reported it
+    writer_ = kNoTask;
+  } else {
+    const auto self = std::find(readers_.begin(), readers_.end(), scheduler.current());
+    if (self == readers_.end()) return;
+    readers_.erase(self);
+  }
+  WakeHead();
+}
+
+// Hands the lock to the first waiter: a writer alone, or all readers at the head of the queue.
+void RwSemaphore::WakeHead() {
+  while (!waiters_.empty() && writer_ == kNoTask) {
+    const Waiter head = waiters_.front();
+    if (head.exclusive && !readers_.empty()) return;
+    waiters_.erase(waiters_.begin());
+    Take(head.task, head.exclusive);
+    sim_.scheduler().Wake(head.task);
+  }
+}
+
+void RwSemaphore::Downgrade(lockdep::Site) {
+  Scheduler& scheduler = sim_.scheduler();
+  scheduler.Point(OperationKind::kRelease, id_);
+  if (scheduler.unwinding() || writer_ != scheduler.current()) return;
+  sim_.validator().Downgrade(sim_.context(), map_, lockdep::Mode::kShared);
+  writer_ = kNoTask;
+  readers_.push_back(scheduler.current());
+  WakeHead();
+}
+
+void RwSemaphore::LockExclusive(int subclass, lockdep::Site site) { Lock(true, subclass, site); }
+bool RwSemaphore::TryLockExclusive(int subclass, lockdep::Site site) { return TryLock(true, subclass, site); }
+void RwSemaphore::UnlockExclusive(lockdep::Site site) { Unlock(true, site); }
+void RwSemaphore::LockShared(int subclass, lockdep::Site site) { Lock(false, subclass, site); }
+bool RwSemaphore::TryLockShared(int subclass, lockdep::Site site) { return TryLock(false, subclass, site); }
+void RwSemaphore::UnlockShared(lockdep::Site site) { Unlock(false, site); }
+
+bool RwSemaphore::HeldExclusiveByCurrent() const {
+  return writer_ != kNoTask && writer_ == sim_.scheduler().current();
+}
+
+bool RwSemaphore::HeldByCurrent() const {
+  return HeldExclusiveByCurrent() ||
+         std::find(readers_.begin(), readers_.end(), sim_.scheduler().current()) != readers_.end();
+}
+
+// A waiter needs the holders that exclude it and everybody queued ahead whose turn excludes it.
+void RwSemaphore::AppendBlockers(TaskId waiter, Blockers* out) const {
+  const auto self =
+      std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& other) { return other.task == waiter; });
+  const bool exclusive = self == waiters_.end() || self->exclusive;
+  out->Add(writer_);
+  if (exclusive) {
+    for (const TaskId reader : readers_) out->Add(reader);
+  }
+  for (auto ahead = waiters_.begin(); ahead != self; ++ahead) {
+    if (exclusive || ahead->exclusive) out->Add(ahead->task);
+  }
+}
+
+}  // namespace ordeal
