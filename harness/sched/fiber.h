@@ -67,7 +67,7 @@ class Fiber {
   Stack stack() const { return stack_; }
 
   // Saves the running code in `from` and continues `to`. `from_ends`: `from` will never be continued.
-  static void Switch(Fiber& from, Fiber& to, bool from_ends = false) {
+  [[gnu::always_inline]] static void Switch(Fiber& from, Fiber& to, bool from_ends = false) {
     Transfer transfer{&from, &to};
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(from_ends ? nullptr : &from.fake_stack_, to.stack_.bottom, to.stack_.bytes);

@@ -86,6 +86,19 @@ void Scheduler::TaskEntry(void* argument) {
   task.scheduler->EndTask(task);
 }
 
+void Scheduler::LeaveCurrent() {
+  Task& self = *running_;
+  while (runnable_ == 0) {
+    if (FireNextTimer()) continue;
+    RecordDeadlock({});
+    SwitchToMain(RunEndKind::kDeadlock);
+    return;
+  }
+  const int next = ChooseNext(false);
+  if (tasks_[static_cast<size_t>(next)].get() == &self) return;  // its own timer fired
+  SwitchTo(*tasks_[static_cast<size_t>(next)]);
+}
+
 void Scheduler::EndTask(Task& task) {
   if (task.drop_body != nullptr) task.drop_body(task);
   task.state = TaskState::kEnded;
@@ -204,19 +217,6 @@ void Scheduler::Stop() {
   if (running_ != nullptr && !unwinding_) SwitchToMain(RunEndKind::kStopped);
 }
 
-void Scheduler::LeaveCurrent() {
-  Task& self = *running_;
-  while (runnable_ == 0) {
-    if (FireNextTimer()) continue;
-    RecordDeadlock({});
-    SwitchToMain(RunEndKind::kDeadlock);
-    return;
-  }
-  const int next = ChooseNext(false);
-  if (tasks_[static_cast<size_t>(next)].get() == &self) return;  // its own timer fired
-  SwitchTo(*tasks_[static_cast<size_t>(next)]);
-}
-
 void Scheduler::Block(const Wait& wait) {
   if (unwinding_) {
     if (std::uncaught_exceptions() == 0) throw TaskUnwind{};
@@ -227,20 +227,23 @@ void Scheduler::Block(const Wait& wait) {
   self.state = TaskState::kBlocked;
   self.wait = wait;
   runnable_ &= ~Bit(self.id);
-  if (wait.waitable != nullptr && (timers_ & Bit(self.id)) == 0) {
-    std::vector<TaskId> cycle;
-    const auto wait_of = [this](TaskId id) -> const Wait* {
-      const Task& task = *tasks_[Index(id)];
-      const bool stuck = task.state == TaskState::kBlocked && (timers_ & Bit(id)) == 0;
-      return stuck ? &task.wait : nullptr;
-    };
-    if (FindWaitCycle(self.id, wait_of, &cycle)) {
-      RecordDeadlock(cycle);
-      SwitchToMain(RunEndKind::kDeadlock);
-      return;
-    }
-  }
+  const bool owner_runs = wait.owner != kNoTask && tasks_[Index(wait.owner)]->state == TaskState::kRunnable;
+  if (!owner_runs && wait.waitable != nullptr && (timers_ & Bit(self.id)) == 0 && EndOnWaitCycle(self)) return;
   LeaveCurrent();
+}
+
+// Ends the run if `self`, which has just blocked, closes a cycle. Returns then only to unwind.
+bool Scheduler::EndOnWaitCycle(const Task& self) {
+  const auto wait_of = [this](TaskId id) -> const Wait* {
+    const Task& task = *tasks_[Index(id)];
+    const bool stuck = task.state == TaskState::kBlocked && (timers_ & Bit(id)) == 0;
+    return stuck ? &task.wait : nullptr;
+  };
+  std::vector<TaskId> cycle;
+  if (!FindWaitCycle(self.id, wait_of, &cycle)) return false;
+  RecordDeadlock(cycle);
+  SwitchToMain(RunEndKind::kDeadlock);
+  return true;
 }
 
 bool Scheduler::BlockFor(const Wait& wait, int64_t delay_ns) {

@@ -120,7 +120,7 @@ class Scheduler {
 
   // Declares the next operation and lets others run first, if the choice says so.
   // Outside any task (construction, final checks) it does nothing.
-  void Point(OperationKind kind, ObjectId object) {
+  [[gnu::always_inline]] void Point(OperationKind kind, ObjectId object) {
     if (__builtin_expect(running_ == nullptr, 0)) return;
     Task& task = *running_;
     task.next = {kind, object};
@@ -212,7 +212,7 @@ class Scheduler {
   int ChooseNext(bool current_can_run);
   int ChooseAmongCandidates(bool current_can_run, int options);
   // From the running task to `next`; returns when this one is continued, or throws TaskUnwind.
-  void SwitchTo(Task& next) {
+  [[gnu::always_inline]] void SwitchTo(Task& next) {
     Task& self = *running_;
     running_ = &next;
     current_ = Index(next.id);
@@ -224,7 +224,8 @@ class Scheduler {
   Deadlock::Waiter DescribeWaiter(const Task& task) const;
   void Alarm();
   void StopFromChoice();
-  void LeaveCurrent();          // the current task cannot go on: run another, or end the run
+  [[gnu::always_inline]] inline void LeaveCurrent();  // the current task cannot go on: run another, or end the run
+  bool EndOnWaitCycle(const Task& self);
   bool FireNextTimer();         // jumps the clock; false when there is no timer
   void FireDueTimers();
   void RearmAlarm();

@@ -1,25 +1,33 @@
 #include "harness/sched/wait_for_graph.h"
 
+#include <algorithm>
+
 namespace ordeal {
 namespace {
 
 using WaitOf = absl::FunctionRef<const Wait*(TaskId)>;
 
-// Depth-first from `task` towards `start`. A task is entered once (`visited`): if it led nowhere it still does.
-bool Reaches(TaskId task, TaskId start, WaitOf wait_of, uint64_t* visited, std::vector<TaskId>* path) {
-  const Wait* wait = wait_of(task);
-  if (wait == nullptr || wait->waitable == nullptr) return false;
+// Depth-first from the blocked `task` towards `start`; fills the cycle from its end when it closes. A task is entered once
+// (`visited`): if it led nowhere it still does.
+bool Reaches(TaskId task, const Wait& wait, TaskId start, WaitOf wait_of, uint64_t* visited,
+             std::vector<TaskId>* reversed) {
+  if (wait.waitable == nullptr) return false;
   Blockers blockers;
-  wait->waitable->AppendBlockers(task, &blockers);
-  path->push_back(task);
+  wait.waitable->AppendBlockers(task, &blockers);
   for (const TaskId blocker : blockers.tasks()) {
-    if (blocker == start) return true;
-    const uint64_t bit = uint64_t{1} << Index(blocker);
-    if ((*visited & bit) != 0) continue;
-    *visited |= bit;
-    if (Reaches(blocker, start, wait_of, visited, path)) return true;
+    bool closes = blocker == start;
+    if (!closes) {
+      const uint64_t bit = uint64_t{1} << Index(blocker);
+      if ((*visited & bit) != 0) continue;
+      *visited |= bit;
+      const Wait* next = wait_of(blocker);
+      closes = next != nullptr && Reaches(blocker, *next, start, wait_of, visited, reversed);
+    }
+    if (closes) {
+      reversed->push_back(task);
+      return true;
+    }
   }
-  path->pop_back();
   return false;
 }
 
@@ -28,7 +36,9 @@ bool Reaches(TaskId task, TaskId start, WaitOf wait_of, uint64_t* visited, std::
 bool FindWaitCycle(TaskId start, WaitOf wait_of, std::vector<TaskId>* cycle) {
   uint64_t visited = uint64_t{1} << Index(start);
   cycle->clear();
-  return Reaches(start, start, wait_of, &visited, cycle);
+  if (!Reaches(start, *wait_of(start), start, wait_of, &visited, cycle)) return false;
+  std::reverse(cycle->begin(), cycle->end());
+  return true;
 }
 
 }  // namespace ordeal

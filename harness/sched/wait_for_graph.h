@@ -48,6 +48,7 @@ struct Wait {
   ObjectId object = kNoObject;
   const Waitable* waitable = nullptr;  // null: an event without known triggers
   lockdep::Site site;
+  TaskId owner = kNoTask;  // the only blocker, where there is just one: while it is not blocked no search is needed
 };
 
 // A deadlock, as a value.

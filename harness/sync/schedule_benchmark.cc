@@ -1,1 +1,203 @@
-#include <gtest/gtest.h>
+// Whole schedules per second of two small programs, with choices recorded and the validator on, beside their floors in the
+// same run: a raw fcontext switch and a raw std::mutex pair.
+//
+// A: 2 tasks x 10 lock/unlock of one mutex. B: dining philosophers, 3 tasks, one round, forks in the deadlock-free order.
+// The counter "schedules" is a rate; "ratio_to_switch" is the time of one schedule in raw switches of this run.
+
+#include <benchmark/benchmark.h>
+
+#include <boost/context/detail/fcontext.hpp>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "harness/choice/prng.h"
+#include "harness/sync/mutex.h"
+
+namespace ordeal {
+namespace {
+
+// The random walk of injectors/schedule, which this room may not include.
+class UniformSource final : public ChoiceSource {
+ public:
+  explicit UniformSource(uint64_t seed) : prng_(seed), ready_(prng_.Next()) {}
+  int Choose(const ChoicePoint& point) override {
+    const uint64_t drawn = ready_;
+    ready_ = prng_.Next();
+    return static_cast<int>(((drawn >> 32) * static_cast<uint64_t>(point.options)) >> 32);
+  }
+
+ private:
+  Prng prng_;
+  uint64_t ready_;  // drawn one ahead, off the path that waits for the answer
+};
+
+void Bounce(boost::context::detail::transfer_t transfer) {
+  while (true) transfer = boost::context::detail::jump_fcontext(transfer.fctx, nullptr);
+}
+
+// Nanoseconds of one raw switch, measured beside each benchmark: the baseline of its ratio.
+double RawSwitchNs() {
+  std::vector<char> stack(64 * 1024);
+  boost::context::detail::fcontext_t context =
+      boost::context::detail::make_fcontext(stack.data() + stack.size(), stack.size(), &Bounce);
+  constexpr int kRounds = 200'000;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kRounds; ++i) context = boost::context::detail::jump_fcontext(context, nullptr).fctx;
+  const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
+  return elapsed.count() / (2.0 * kRounds);
+}
+
+void BM_RawSwitch(benchmark::State& state) {
+  std::vector<char> stack(64 * 1024);
+  boost::context::detail::fcontext_t context =
+      boost::context::detail::make_fcontext(stack.data() + stack.size(), stack.size(), &Bounce);
+  for (auto _ : state) context = boost::context::detail::jump_fcontext(context, nullptr).fctx;
+  state.SetLabel("one round trip is two switches");
+}
+BENCHMARK(BM_RawSwitch);
+
+void BM_RawStdMutex(benchmark::State& state) {
+  std::mutex mutex;
+  for (auto _ : state) {
+    mutex.lock();
+    benchmark::ClobberMemory();
+    mutex.unlock();
+  }
+}
+BENCHMARK(BM_RawStdMutex);
+
+template <typename Setup>
+void RunSchedules(benchmark::State& state, Simulation& sim, Setup setup) {
+  const double switch_ns = RawSwitchNs();
+  UniformSource source(1);
+  ChoiceRecorder choices;
+  uint64_t completed = 0;
+  uint64_t steps = 0;
+  const auto start = std::chrono::steady_clock::now();
+  for (auto _ : state) {
+    choices.Begin(&source);
+    sim.BeginRun(&choices);
+    const RunEnd end = setup();
+    completed += end.kind == RunEndKind::kCompleted;
+    steps += end.steps;
+    sim.EndRun();
+  }
+  const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
+  if (completed != static_cast<uint64_t>(state.iterations())) state.SkipWithError("a schedule did not complete");
+  const double runs = static_cast<double>(state.iterations());
+  state.counters["schedules"] = benchmark::Counter(runs, benchmark::Counter::kIsRate);
+  state.counters["points"] = static_cast<double>(steps) / runs;
+  state.counters["ratio_to_switch"] = elapsed.count() / runs / switch_ns;
+}
+
+void BM_ProgramA(benchmark::State& state) {
+  Simulation sim;
+  const lockdep::LockClassId counter = sim.Class("counter");
+  std::optional<Mutex> mutex;
+  RunSchedules(state, sim, [&] {
+    mutex.emplace(sim, counter, "counter");
+    for (int task = 0; task < 2; ++task) {
+      sim.scheduler().Spawn("locker", [&mutex] {
+        for (int i = 0; i < 10; ++i) {
+          mutex->Lock();
+          mutex->Unlock();
+        }
+      });
+    }
+    return sim.scheduler().Run();
+  });
+}
+BENCHMARK(BM_ProgramA);
+
+void BM_ProgramB(benchmark::State& state) {
+  Simulation sim;
+  const lockdep::LockClassId classes[3] = {sim.Class("fork 0"), sim.Class("fork 1"), sim.Class("fork 2")};
+  std::optional<Mutex> forks[3];
+  RunSchedules(state, sim, [&] {
+    for (int i = 0; i < 3; ++i) forks[i].emplace(sim, classes[i], "fork", static_cast<uint32_t>(i));
+    for (int i = 0; i < 3; ++i) {
+      sim.scheduler().Spawn("philosopher", [&forks, i] {
+        Mutex& first = *forks[i == 2 ? 0 : i];
+        Mutex& second = *forks[i == 2 ? 2 : i + 1];
+        first.Lock();
+        second.Lock();
+        second.Unlock();
+        first.Unlock();
+      });
+    }
+    return sim.scheduler().Run();
+  });
+}
+BENCHMARK(BM_ProgramB);
+
+// One point at which another task could run but does not: the choice, its record and the trace hash.
+void BM_SchedulePoint(benchmark::State& state) {
+  Simulation sim;
+  QuietSource source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  Scheduler scheduler({.steps_max = UINT64_MAX, .idle_steps_max = UINT64_MAX / 2});
+  scheduler.BeginRun(&choices);
+  const ObjectId object = scheduler.NewObject("object");
+  scheduler.Spawn("measured", [&] {
+    for (auto _ : state) {
+      scheduler.Point(OperationKind::kWrite, object);
+      if (choices.size() > 100'000) choices.Begin(&source);
+    }
+    scheduler.Stop();
+  });
+  scheduler.Spawn("other", [] {});
+  scheduler.Run();
+  scheduler.EndRun();
+}
+BENCHMARK(BM_SchedulePoint);
+
+// Two tasks that hand the processor to each other at every point: a round trip is two points, two switches.
+void BM_FiberSwitch(benchmark::State& state) {
+  class Alternate final : public ChoiceSource {
+    int Choose(const ChoicePoint&) override { return 1; }
+  } source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  Scheduler scheduler({.steps_max = UINT64_MAX, .idle_steps_max = UINT64_MAX / 2});
+  scheduler.BeginRun(&choices);
+  const ObjectId object = scheduler.NewObject("object");
+  bool done = false;
+  scheduler.Spawn("echo", [&] {
+    while (!done) scheduler.Point(OperationKind::kWrite, object);
+  });
+  scheduler.Spawn("measured", [&] {
+    for (auto _ : state) {
+      scheduler.Point(OperationKind::kWrite, object);
+      if (choices.size() > 100'000) choices.Begin(&source);
+    }
+    done = true;
+  });
+  scheduler.Run();
+  scheduler.EndRun();
+}
+BENCHMARK(BM_FiberSwitch);
+
+// Validator acquire + release of one more lock on a chain of `held` locks that has been judged before.
+void BM_ValidatorCachedPair(benchmark::State& state) {
+  lockdep::Validator validator;
+  lockdep::TaskContext task("measured");
+  std::vector<lockdep::LockMap> maps;
+  for (int i = 0; i <= state.range(0); ++i) {
+    maps.push_back(validator.NewMap(validator.RegisterClass(std::string("class ") + std::to_string(i)), "lock"));
+  }
+  for (size_t i = 0; i + 1 < maps.size(); ++i) {
+    validator.Acquire(task, maps[i], lockdep::Mode::kExclusive, {.site = lockdep::Site::Here()});
+  }
+  for (auto _ : state) {
+    validator.Acquire(task, maps.back(), lockdep::Mode::kExclusive, {.site = lockdep::Site::Here()});
+    benchmark::ClobberMemory();
+    validator.Release(task, maps.back());
+  }
+}
+BENCHMARK(BM_ValidatorCachedPair)->Arg(0)->Arg(1)->Arg(4)->Arg(8);
+
+}  // namespace
+}  // namespace ordeal

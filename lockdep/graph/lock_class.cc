@@ -14,16 +14,27 @@ const char* ModeName(Mode mode) {
   return "unknown";
 }
 
+LockClassTable::~LockClassTable() {
+  for (const std::atomic<LockClass*>& chunk : chunks_) delete[] chunk.load(std::memory_order_relaxed);
+}
+
 LockClassId LockClassTable::Register(absl::string_view name, LockClassOptions options) {
-  std::string key(name.data(), name.size());
-  const auto [it, inserted] = by_name_.try_emplace(key, LockClassId{size()});
-  if (inserted) {
-    classes_.push_back({std::move(key), options});
-  } else {
-    LD_CHECK(at(it->second).options == options,
+  const auto known = by_name_.find(name);
+  if (known != by_name_.end()) {
+    LD_CHECK(at(known->second).options == options,
              absl::StrCat("lock class '", name, "' is registered twice with different options"));
+    return known->second;
   }
-  return it->second;
+  const LockClassId id{size_};
+  const uint32_t chunk = ChunkOf(size_);
+  LD_CHECK(chunk < kChunks, "more than 2^30 lock classes");
+  LockClass* storage = chunks_[chunk].load(std::memory_order_relaxed);
+  if (storage == nullptr) storage = new LockClass[kFirstChunk << chunk];
+  storage[size_ - FirstOf(chunk)] = {std::string(name.data(), name.size()), options};
+  chunks_[chunk].store(storage, std::memory_order_release);
+  by_name_.emplace(std::string(name.data(), name.size()), id);
+  ++size_;
+  return id;
 }
 
 std::string LockClassTable::NodeName(NodeId node) const {

@@ -1,7 +1,7 @@
 // Lock classes: what the validator reasons about. All locks with one role (every inode's i_rwsem) are one class; a class
 // has up to 8 subclasses for locks of that role taken one inside the other; a class x subclass is a node of the graph.
 //
-// Thread-safety: LockClassTable: Register and the readers may be called from any thread (the validator serialises them).
+// Thread-safety: LockClassTable: Register is serialised by the validator; at() may run beside it, for ids that it returned.
 // Invariants:    ids are dense and in order of registration; NodeOf is a bijection; a name is registered once.
 // Example:
 //   const LockClassId inode = classes.Register("i_rwsem", {.wait = WaitType::kSleep});
@@ -9,8 +9,10 @@
 #ifndef ORDEAL_LOCKDEP_GRAPH_LOCK_CLASS_H_
 #define ORDEAL_LOCKDEP_GRAPH_LOCK_CLASS_H_
 
+#include <array>
+#include <atomic>
+#include <bit>
 #include <cstdint>
-#include <deque>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -55,15 +57,32 @@ struct LockClass {
 
 class LockClassTable {
  public:
+  LockClassTable() = default;
+  ~LockClassTable();
+  LockClassTable(const LockClassTable&) = delete;
+  LockClassTable& operator=(const LockClassTable&) = delete;
+
   // The id of `name`; the first registration fixes the options (a second one with other options is an LD_CHECK).
   LockClassId Register(absl::string_view name, LockClassOptions options = {});
-  const LockClass& at(LockClassId id) const { return classes_[Index(id)]; }
-  uint32_t size() const { return static_cast<uint32_t>(classes_.size()); }
+  const LockClass& at(LockClassId id) const {
+    const uint32_t chunk = ChunkOf(Index(id));
+    return chunks_[chunk].load(std::memory_order_acquire)[Index(id) - FirstOf(chunk)];  // pairs with Register
+  }
+  uint32_t size() const { return size_; }
   // "name" or "name/2".
   std::string NodeName(NodeId node) const;
 
  private:
-  std::deque<LockClass> classes_;
+  // Classes never move: chunk k holds 64 << k of them and is allocated when the first of them is registered.
+  static constexpr uint32_t kChunks = 24;
+  static constexpr uint32_t kFirstChunk = 64;
+  static constexpr uint32_t ChunkOf(uint32_t index) {
+    return static_cast<uint32_t>(std::bit_width(index / kFirstChunk + 1)) - 1;
+  }
+  static constexpr uint32_t FirstOf(uint32_t chunk) { return kFirstChunk * ((1u << chunk) - 1); }
+
+  std::array<std::atomic<LockClass*>, kChunks> chunks_{};
+  uint32_t size_ = 0;
   absl::flat_hash_map<std::string, LockClassId> by_name_;
 };
 

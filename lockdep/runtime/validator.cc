@@ -37,11 +37,6 @@ LockClassId Validator::RegisterClass(absl::string_view name, LockClassOptions op
   return classes_.Register(name, options);
 }
 
-LockMap Validator::NewMap(LockClassId lock_class, const char* instance, uint32_t number, uint64_t order_key) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return {lock_class, classes_.at(lock_class).options, order_key, instance, number};
-}
-
 void Validator::BeginRun() {
   ++run_;
   violations_.clear();
@@ -105,7 +100,7 @@ void Validator::AddDependency(const TaskContext& task, const HeldLock& holder, s
   const HeldLock& acquired = task.held_.back();
   const uint8_t kind = EdgeKind(holder.mode, acquired.mode);
   const DependencyGraph::Sighting sighting{kind,          holder.mode,   acquired.mode,
-                                           holder.site,   acquired.site, task.name_.c_str()};
+                                           holder.site,   acquired.site, task.name_};
   bool new_to_all = false;
   const EdgeId edge = graph_.Add(holder.node, acquired.node, sighting, run_, &new_to_all);
   edges->push_back(edge);

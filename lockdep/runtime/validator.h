@@ -60,14 +60,15 @@ struct HeldLock {
 // The locks of one task (thread, fiber), oldest first, and the key that names that sequence.
 class TaskContext {
  public:
-  explicit TaskContext(absl::string_view name = "") : name_(name.data(), name.size()) { held_.reserve(16); }
-  absl::string_view name() const { return absl::string_view(name_.data(), name_.size()); }
+  // `name` is shown in reports and must outlive the context.
+  explicit TaskContext(const char* name = "") : name_(name) { held_.reserve(16); }
+  const char* name() const { return name_; }
   const std::vector<HeldLock>& held() const { return held_; }
   uint64_t chain_key() const { return key_; }
   bool Holds(const LockMap& map) const;
   // For the next run: forgets everything; keeps the memory.
-  void Reset(absl::string_view name) {
-    name_.assign(name.data(), name.size());
+  void Reset(const char* name) {
+    name_ = name;
     held_.clear();
     key_ = kEmptyChainKey;
     spins_held_ = 0;
@@ -75,7 +76,7 @@ class TaskContext {
 
  private:
   friend class Validator;
-  std::string name_;
+  const char* name_;
   std::vector<HeldLock> held_;
   uint64_t key_ = kEmptyChainKey;
   int spins_held_ = 0;
@@ -105,7 +106,9 @@ class Validator {
   LockClassId RegisterClass(absl::string_view name, LockClassOptions options = {});
   const LockClassTable& classes() const { return classes_; }
   // `instance` is shown in reports and must outlive the map; `number` is shown behind it when not 0.
-  LockMap NewMap(LockClassId lock_class, const char* instance = "", uint32_t number = 0, uint64_t order_key = 0) const;
+  LockMap NewMap(LockClassId lock_class, const char* instance = "", uint32_t number = 0, uint64_t order_key = 0) const {
+    return {lock_class, classes_.at(lock_class).options, order_key, instance, number};
+  }
 
   // Starts a run: no dependencies, no violations. Classes, chains and the graph of all runs stay.
   void BeginRun();
