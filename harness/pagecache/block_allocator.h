@@ -1,0 +1,37 @@
+// The free blocks of the device: last freed, first reused (what makes stale data show soonest). Freeing poisons the block.
+//
+// Thread-safety: tasks of one simulation; no scheduling point inside.
+// Invariants:    a block is free or owned by exactly one inode.
+// Example:       const uint32_t block = allocator.Allocate(inode.number); ... allocator.Free(block, inode.number);
+#ifndef ORDEAL_HARNESS_PAGECACHE_BLOCK_ALLOCATOR_H_
+#define ORDEAL_HARNESS_PAGECACHE_BLOCK_ALLOCATOR_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "harness/pagecache/block_device.h"
+
+namespace ordeal::pagecache {
+
+class BlockAllocator {
+ public:
+  static constexpr uint32_t kNobody = 0;
+
+  explicit BlockAllocator(BlockDevice& device) : device_(device), owner_(device.size(), kNobody) {}
+  void Reset();
+  uint32_t Allocate(uint32_t inode_number);
+  void Free(uint32_t block, uint32_t inode_number);
+  uint32_t owner(uint32_t block) const { return owner_[block]; }
+  uint32_t allocated() const { return allocated_; }
+
+ private:
+  BlockDevice& device_;
+  std::vector<uint32_t> owner_;
+  std::vector<uint32_t> freed_;  // a stack
+  uint32_t fresh_ = 0;           // blocks below it have been allocated at least once
+  uint32_t allocated_ = 0;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_BLOCK_ALLOCATOR_H_

@@ -1,0 +1,85 @@
+// A block device: an array of blocks of cells, and a queue of requests that a daemon task completes one by one.
+//
+// Data moves when a request completes, a block at a time. Which pending request completes next is a choice (kIoOrder) if there
+// are several; whether it fails (kIoError) and how much later than submitted it completes (kIoDelay) are choices if those
+// faults are on.
+// Thread-safety: tasks of one simulation.
+// Invariants:    a request holds a reference to its folio; requests complete exactly once.
+// Cost:          a request is a 64-byte value in a reused vector; the daemon blocks while the queue is empty.
+// Example:
+//   device.Submit({.kind = RequestKind::kWriteback, .block = 3, .folio = &folio, .end_io = &EndWriteback});
+#ifndef ORDEAL_HARNESS_PAGECACHE_BLOCK_DEVICE_H_
+#define ORDEAL_HARNESS_PAGECACHE_BLOCK_DEVICE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "harness/pagecache/folio.h"
+
+namespace ordeal::pagecache {
+
+class World;
+
+enum class RequestKind : uint8_t {
+  kRead,         // block -> folio
+  kWriteback,    // folio -> block
+  kDirectRead,   // block -> segment
+  kDirectWrite,  // segment -> block
+};
+
+// One block of a direct I/O. The user memory is anonymous, or pinned folios.
+struct DirectSegment {
+  PageCells data;                                  // read: what the block held; write: what the caller writes
+  PageCells source;                                // write from a mapping: what the pinned memory held
+  PageCells store;                                 // read into a mapping: what is stored there
+  std::array<Folio*, kPageCells> target{};         // null: anonymous
+  std::array<uint8_t, kPageCells> target_cell{};
+  uint32_t file_page = 0;
+  bool submitted = false;
+  bool done = false;
+  bool failed = false;
+};
+
+struct Request {
+  RequestKind kind = RequestKind::kRead;
+  uint32_t block = 0;
+  Folio* folio = nullptr;
+  DirectSegment* segment = nullptr;
+  bool* done = nullptr;    // set, and World::io_done woken, instead of unlocking the folio (synchronous read)
+  bool* failed = nullptr;
+  void (*end_io)(World&, Request&, bool error) = nullptr;
+  int64_t ready_at_ns = 0;
+};
+
+class BlockDevice {
+ public:
+  explicit BlockDevice(uint32_t blocks) : blocks_(blocks) { Reset(); }
+
+  void Reset();  // every block poisoned as never written; no requests
+  void Begin(World& world);  // spawns the daemon
+
+  void Submit(Request request);
+  PageCells& block(uint32_t number);
+  const PageCells& block(uint32_t number) const { return blocks_[number]; }
+  uint32_t size() const { return static_cast<uint32_t>(blocks_.size()); }
+  const std::vector<Request>& pending() const { return pending_; }
+  // A write to `block` has been submitted and has not completed.
+  bool HasWriteInFlight(uint32_t block) const;
+
+ private:
+  void Serve();
+  size_t CountReady() const;
+  size_t NthReady(int n) const;
+  void Complete(Request& request);
+
+  std::vector<PageCells> blocks_;
+  uint32_t touched_ = 0;  // blocks that Reset must restore
+  std::vector<Request> pending_;
+  World* world_ = nullptr;
+  TaskId daemon_ = kNoTask;
+  ObjectId id_ = kNoObject;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_BLOCK_DEVICE_H_

@@ -1,0 +1,88 @@
+// A file system: the lock protocol of the page cache, as hook bodies (protocols 1.3, P1 .. P19). The operations exist once,
+// in the other files of this room; they call these hooks at fixed places.
+//
+// The defaults are those of the generic VFS protocol without invalidate_lock; a file system overrides what differs.
+// Thread-safety: tasks of one simulation. A file system has no state besides its bugs, and is reused for many runs.
+// Invariants:    each Exit releases exactly what its Enter took.
+// Example:
+//   class Vfs : public FileSystem {
+//     void FillEnter(World&, AddressSpace& mapping, FillKind kind) const override { mapping.invalidate_lock.LockShared(); }
+//     void FillExit(World&, AddressSpace& mapping, FillKind kind) const override { mapping.invalidate_lock.UnlockShared(); }
+//   };
+#ifndef ORDEAL_HARNESS_PAGECACHE_FILE_SYSTEM_H_
+#define ORDEAL_HARNESS_PAGECACHE_FILE_SYSTEM_H_
+
+#include <cstdint>
+
+#include "harness/pagecache/bug.h"
+#include "harness/pagecache/inode.h"
+
+namespace ordeal::pagecache {
+
+class World;
+
+// On whose behalf a folio is filled.
+enum class FillKind : uint8_t { kRead, kFault };
+
+enum class LockMode : uint8_t { kNone, kShared, kExclusive };
+
+class FileSystem {
+ public:
+  explicit FileSystem(BugSet bugs = {}) : bugs_(bugs) {}
+  virtual ~FileSystem() = default;
+
+  virtual const char* name() const = 0;
+  virtual LockClassNames lock_class_names() const { return {}; }
+  const BugSet& bugs() const { return bugs_; }
+
+  // P1: around a whole buffered read, copyout included.
+  virtual void ReadEnter(World& world, Inode& inode) const {}
+  virtual void ReadExit(World& world, Inode& inode) const {}
+  // P2: before a folio is inserted (or a folio that is not up to date is filled) until the read is submitted or done.
+  virtual void FillEnter(World& world, AddressSpace& mapping, FillKind kind) const {}
+  virtual void FillExit(World& world, AddressSpace& mapping, FillKind kind) const {}
+  // P5: around page_mkwrite's work, under mmap_lock and before the folio lock.
+  virtual void MkwriteEnter(World& world, AddressSpace& mapping) const {}
+  virtual void MkwriteExit(World& world, AddressSpace& mapping) const {}
+  // P6: around mapping cached pages near a fault.
+  virtual void MapPagesEnter(World& world, AddressSpace& mapping) const {}
+  virtual void MapPagesExit(World& world, AddressSpace& mapping) const {}
+  // P7: around a buffered write.
+  virtual void WriteEnter(World& world, Inode& inode) const;
+  virtual void WriteExit(World& world, Inode& inode) const;
+  // P9: around a direct read.
+  virtual void DirectReadEnter(World& world, Inode& inode) const;
+  virtual void DirectReadExit(World& world, Inode& inode) const;
+  // P10: around a direct write; the mode is handed back to Exit.
+  virtual LockMode DirectWriteEnter(World& world, Inode& inode, uint32_t offset_cells, uint32_t length_cells) const;
+  virtual void DirectWriteExit(World& world, Inode& inode, LockMode mode) const;
+  // P13: around truncate and punch; includes the drain of direct I/O.
+  virtual void InvalidateEnter(World& world, Inode& inode) const;
+  virtual void InvalidateExit(World& world, Inode& inode) const;
+  // P18: two files of one dedupe; `first` and `second` in argument order.
+  virtual void TwoInodesEnter(World& world, Inode& first, Inode& second) const;
+  virtual void TwoInodesExit(World& world, Inode& first, Inode& second) const;
+  // Around forced readahead (fadvise, madvise WILLNEED).
+  virtual void ForceReadaheadEnter(World& world, Inode& inode) const {}
+  virtual void ForceReadaheadExit(World& world, Inode& inode) const {}
+  // Around the directory update of link and unlink: extent locks (XFS ILOCK) of both.
+  virtual void LinkEnter(World& world, Inode& directory, Inode& inode) const {}
+  virtual void LinkExit(World& world, Inode& directory, Inode& inode) const {}
+
+ protected:
+  // Both i_rwsem exclusively, by creation ordinal (argument order with B67), the second with subclass 4 (I_MUTEX_NONDIR2).
+  void LockTwoNondirectories(Inode& first, Inode& second) const;
+  static void UnlockTwoNondirectories(Inode& first, Inode& second);
+  // Both invalidate_locks exclusively, by creation ordinal (argument order with B67), the second with subclass 1.
+  void InvalidateLockTwo(Inode& first, Inode& second) const;
+  static void InvalidateUnlockTwo(Inode& first, Inode& second);
+
+ private:
+  bool Swap(const Inode& first, const Inode& second) const;
+
+  const BugSet bugs_;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_FILE_SYSTEM_H_

@@ -1,0 +1,102 @@
+// An inode with its mapping (page tree) and its extent map.
+//
+// Thread-safety: tasks of one simulation.
+// Invariants:    extents change only under extent_lock held exclusively; a folio is in pages[index] exactly while its mapping
+//                pointer says so; nrpages counts them.
+// Example:       inode.i_rwsem.LockShared(); ... inode.mapping.invalidate_lock.LockShared();
+#ifndef ORDEAL_HARNESS_PAGECACHE_INODE_H_
+#define ORDEAL_HARNESS_PAGECACHE_INODE_H_
+
+#include <array>
+#include <cstdint>
+
+#include "harness/pagecache/folio.h"
+#include "harness/sync/rw_semaphore.h"
+#include "harness/sync/spinlock.h"
+#include "harness/sync/wait_queue.h"
+
+namespace ordeal::pagecache {
+
+inline constexpr uint32_t kFilePagesMax = 16;  // of one file; 64 cells
+
+class Inode;
+
+// i_pages, the page tree and invalidate_lock (struct address_space).
+class AddressSpace {
+ public:
+  AddressSpace(Simulation& sim, const LockClasses& classes, Inode& inode, uint32_t number, StealRule steal)
+      : host(inode),
+        invalidate_lock(sim, classes.invalidate_lock, "invalidate_lock of inode", number, steal),
+        i_pages(sim, classes.i_pages, "i_pages of inode", number) {}
+
+  Inode& host;
+  RwSemaphore invalidate_lock;
+  Spinlock i_pages;
+  std::array<Folio*, kFilePagesMax> pages{};
+  uint32_t nrpages = 0;
+  uint32_t wb_err = 0;       // counts reported write-back and invalidation failures (errseq)
+  uint32_t wb_err_seen = 0;  // what fsync has reported
+};
+
+enum class ExtentKind : uint8_t {
+  kHole,
+  kDelalloc,   // reserved: data is in the cache only
+  kUnwritten,  // a block is allocated; reads as zeros
+  kWritten,
+};
+struct Extent {
+  ExtentKind kind = ExtentKind::kHole;
+  uint32_t block = 0;  // of kUnwritten and kWritten
+  bool has_block() const { return kind == ExtentKind::kUnwritten || kind == ExtentKind::kWritten; }
+};
+
+enum class InodeType : uint8_t { kRegular, kDirectory };
+enum class InodeState : uint8_t { kLive, kFreeing, kFreed };
+
+// The pages of a file that a truncate or punch has dropped and whose blocks it is about to free: nobody may bring one back.
+struct DroppedRange {
+  bool active = false;
+  uint32_t begin = 0;  // pages
+  uint32_t end = 0;
+};
+
+class Inode {
+ public:
+  Inode(Simulation& sim, const LockClasses& classes, uint32_t inode_number, uint32_t inode_uid, InodeType inode_type,
+        StealRule steal)
+      : number(inode_number),
+        uid(inode_uid),
+        type(inode_type),
+        i_rwsem(sim, classes.i_rwsem, "i_rwsem of inode", inode_number, steal),
+        extent_lock(sim, classes.extent_lock, "extent lock of inode", inode_number, steal),
+        dio(sim, classes.inode_dio, "direct I/O of inode", inode_number),
+        freeing(sim, classes.inode_freeing, "eviction of inode", inode_number),
+        mapping(sim, classes, *this, inode_number, steal),
+        id(sim.scheduler().NewObject("inode", inode_number)) {}
+  Inode(const Inode&) = delete;
+  Inode& operator=(const Inode&) = delete;
+
+  const uint32_t number;  // creation ordinal + 1; also stands for the address where the kernel orders by address
+  const uint32_t uid;     // of its stamps
+  const InodeType type;
+  RwSemaphore i_rwsem;
+  RwSemaphore extent_lock;
+  CounterDrain dio;
+  WaitQueue freeing;
+  AddressSpace mapping;
+  const ObjectId id;  // i_size and the other plain state
+
+  uint32_t i_size = 0;  // cells
+  std::array<Extent, kFilePagesMax> extents{};
+  uint32_t nlink = 1;
+  int refs = 1;
+  InodeState state = InodeState::kLive;
+  DroppedRange dropped;
+};
+
+constexpr uint32_t PageOf(uint32_t cell) { return cell / kPageCells; }
+constexpr uint32_t PagesFor(uint32_t cells) { return (cells + kPageCells - 1) / kPageCells; }
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_INODE_H_

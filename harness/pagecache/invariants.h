@@ -1,0 +1,30 @@
+// Structural invariants of the page cache (protocols 4.4): S1-S4, S6-S10, S17 and two of our own, as values.
+//
+// Thread-safety: tasks of one simulation; reads only, no scheduling point.
+// Cost:          O(folios + files * pages); meant for quiescence and for sampled safe points.
+// Example:       for (const InvariantViolation& v : CheckInvariants(world)) Report(v.id, v.message);
+#ifndef ORDEAL_HARNESS_PAGECACHE_INVARIANTS_H_
+#define ORDEAL_HARNESS_PAGECACHE_INVARIANTS_H_
+
+#include <string>
+#include <vector>
+
+namespace ordeal::pagecache {
+
+class World;
+
+struct InvariantViolation {
+  const char* id = "";   // "S1"
+  const char* rule = "";  // the invariant in words; stable, without numbers
+  std::string message;   // with the objects: "folio 3 of inode 2, page 0: ..."
+};
+
+// When the world is looked at. kQuiescent: no operation is under way and I/O has drained: nothing is excused.
+enum class CheckMoment { kSafePoint, kQuiescent };
+
+// Violations that operations noticed themselves (S6, S9 at the moment of freeing) followed by those that a scan finds now.
+std::vector<InvariantViolation> CheckInvariants(const World& world, CheckMoment moment = CheckMoment::kSafePoint);
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_INVARIANTS_H_

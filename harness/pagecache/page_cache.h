@@ -1,0 +1,172 @@
+// The page cache of one machine: super block, inodes, memory, block device, processes' mappings, and every operation on files.
+//
+// A World is made once and reused: BeginRun builds it afresh inside a run of the simulation, EndRun drops it. Operations are
+// called by tasks (fibers); they take offsets and lengths in cells and return what they did as a Result.
+// Thread-safety: tasks of one simulation.
+// Invariants:    CheckInvariants (invariants.h). Operations leave no lock, reference or pin behind.
+// Cost:          BeginRun a few microseconds for a few files; an operation allocates nothing on the heap but Result::seen.
+// Example:
+//   World world(sim, file_system, {.memory_folios = 16});
+//   sim.BeginRun(&choices);
+//   world.BeginRun();
+//   Inode& a = world.CreateFile(stamps);
+//   Mm& mm = world.CreateMm();
+//   world.Map(mm, a);
+//   sim.scheduler().Spawn("reader", [&] { result = world.Read(mm, {.file = &a, .length_cells = 8}); });
+//   sim.scheduler().Run();
+//   sim.EndRun();      // unwinds fibers; before world.EndRun()
+//   world.EndRun();
+#ifndef ORDEAL_HARNESS_PAGECACHE_PAGE_CACHE_H_
+#define ORDEAL_HARNESS_PAGECACHE_PAGE_CACHE_H_
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "harness/pagecache/block_allocator.h"
+#include "harness/pagecache/block_device.h"
+#include "harness/pagecache/file_system.h"
+#include "harness/pagecache/inode.h"
+#include "harness/pagecache/invariants.h"
+#include "harness/pagecache/lock_classes.h"
+#include "harness/pagecache/memory.h"
+#include "harness/pagecache/mm.h"
+#include "harness/pagecache/result.h"
+
+namespace ordeal::pagecache {
+
+// Which faults a world may meet; each is a choice only if it is on.
+struct WorldFaults {
+  bool allocation = false;
+  bool io_error = false;
+  bool io_delay = false;
+};
+
+struct WorldOptions {
+  uint32_t memory_folios = 64;  // of the machine; at least 4
+  uint32_t disk_blocks = 256;
+  uint32_t readahead_pages = 2;  // beyond the missing one, of a read or fault
+  bool kswapd = false;
+  bool fault_around = false;     // map cached neighbours on a read fault
+  StealRule steal = StealRule::kNever;
+  WorldFaults faults;
+};
+
+class World {
+ public:
+  // Both must outlive the world.
+  World(Simulation& sim, const FileSystem& file_system, WorldOptions options = {});
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // Between Simulation::BeginRun and the first Spawn of an operation; spawns the daemons ("block device", "kswapd").
+  void BeginRun();
+  // After Simulation::EndRun.
+  void EndRun();
+
+  // --- construction of a run; no scheduling points, callable outside tasks ---
+
+  // A file with that content on disk (one stamp a cell), nothing cached. At most kFilePagesMax pages.
+  // The stamps must be made with the uid that the file will get: 1, 2, ... in order of creation (next_uid()).
+  Inode& CreateFile(absl::Span<const Stamp> content);
+  uint32_t next_uid() const { return static_cast<uint32_t>(inodes_used_); }
+  Inode& root() { return *inodes_[0]; }  // the directory that all files are in
+  Mm& CreateMm();
+  // A shared mapping of the whole range that the file may have; once a (mm, file).
+  void Map(Mm& mm, Inode& file);
+
+  // --- operations; called by a task ---
+
+  // The Io's file offset and length need no alignment for buffered I/O; direct I/O and PunchHole take whole pages (the end of
+  // a direct I/O may not lie in the middle of a page; kInvalid otherwise).
+  Result Read(Mm& mm, const Io& io);
+  Result Write(Mm& mm, const Io& io);
+  Result DirectRead(Mm& mm, const Io& io);
+  Result DirectWrite(Mm& mm, const Io& io);
+  // Through the shared mapping of the file in `mm`. A cell at or beyond i_size gives kSigBus (the model's programs never touch
+  // the part of the last page that lies behind the end of file).
+  Result Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  Result Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps);
+  Result Truncate(Inode& file, uint32_t size_cells);
+  Result PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  Result FadviseWillNeed(Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  Result MadviseWillNeed(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  // Writes back the whole file and waits; kIo if a write-back or an invalidation has failed since the last report.
+  Result Fsync(Inode& file);
+  // Reclaims the file's clean folios that nobody uses (it never waits for a folio lock).
+  Result DropCaches(Inode& file);
+  // mmap and munmap of anonymous memory: takes mmap_lock for writing, twice.
+  Result MapUnmap(Mm& mm);
+  // Compares two ranges under the two-inode locks. kDiffers if they do (always, with stamps); kOk and nothing changed if equal.
+  Result Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, uint32_t second_offset_cells,
+                uint32_t length_cells);
+  // A second name, and its removal, in the root directory.
+  Result Link(Inode& file);
+  Result Unlink(Inode& file);
+  // Drops the reference that CreateFile gave: the last put of a file without names evicts it (nobody may use it any more);
+  // one with names becomes reclaimable.
+  void Iput(Inode& file);
+
+  // Writes everything back, drains I/O and drops all clean caches, repeatedly until nothing is dirty or cached (at most 16
+  // rounds, injected I/O errors may leave rest). Faults are off from here on. Call from a task when all others have ended.
+  // False: something stays dirty, locked or referenced.
+  bool Quiesce();
+
+  // --- for checks; no scheduling points ---
+
+  // What the device holds for a cell now (zero for holes and unwritten blocks), ignoring the cache.
+  Stamp DiskCell(const Inode& file, uint32_t cell) const;
+  // The cached cell, if its folio is in the page tree and up to date.
+  std::optional<Stamp> CachedCell(const Inode& file, uint32_t cell) const;
+  bool CachedDirty(const Inode& file, uint32_t cell) const;
+
+  Simulation& sim() { return sim_; }
+  Scheduler& scheduler() const { return sim_.scheduler(); }
+  const FileSystem& fs() const { return fs_; }
+  const BugSet& bugs() const { return fs_.bugs(); }
+  const WorldOptions& options() const { return options_; }
+  const LockClasses& classes() const { return classes_; }
+  WorldFaults& faults() { return faults_; }
+  BlockDevice& device() { return device_; }
+  const BlockDevice& device() const { return device_; }
+  BlockAllocator& allocator() { return allocator_; }
+  const BlockAllocator& allocator() const { return allocator_; }
+  Memory& memory() { return memory_; }
+  const Memory& memory() const { return memory_; }
+  WaitQueue& io_done() { return *io_done_; }
+  int inodes() const { return inodes_used_; }
+  Inode& inode(int i) const { return *inodes_[static_cast<size_t>(i)]; }
+  int mms() const { return mms_used_; }
+  Mm& mm(int i) const { return *mms_[static_cast<size_t>(i)]; }
+
+  // An operation noticed a broken invariant.
+  void NoteViolation(const char* id, const char* rule, std::string message);
+  const std::vector<InvariantViolation>& noted() const { return noted_; }
+
+ private:
+  Inode& NewInode(InodeType type);
+  Result Finish(Result result);
+
+  Simulation& sim_;
+  const FileSystem& fs_;
+  const WorldOptions options_;
+  const LockClasses classes_;
+  WorldFaults faults_;
+  BlockDevice device_;
+  BlockAllocator allocator_;
+  Memory memory_;
+  std::optional<WaitQueue> io_done_;
+  // Pooled: the first *_used_ belong to the run.
+  std::vector<std::unique_ptr<std::optional<Inode>>> inode_slots_;
+  std::vector<Inode*> inodes_;
+  int inodes_used_ = 0;
+  std::vector<std::unique_ptr<std::optional<Mm>>> mm_slots_;
+  std::vector<Mm*> mms_;
+  int mms_used_ = 0;
+  std::vector<InvariantViolation> noted_;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_PAGE_CACHE_H_

@@ -1,0 +1,59 @@
+// What an operation takes and what it returns.
+//
+// Thread-safety: plain values.
+// Example:       const Result result = world.Read(mm, {.file = &inode, .offset_cells = 0, .length_cells = 4});
+#ifndef ORDEAL_HARNESS_PAGECACHE_RESULT_H_
+#define ORDEAL_HARNESS_PAGECACHE_RESULT_H_
+
+#include <cstdint>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
+#include "harness/pagecache/stamp.h"
+
+namespace ordeal::pagecache {
+
+class Inode;
+
+enum class Error : uint8_t {
+  kOk = 0,
+  kIo,           // EIO
+  kNoMemory,     // ENOMEM
+  kFault,        // EFAULT: the user buffer could not be reached
+  kSigBus,       // a load or store past the end of file, or of a page that could not be read
+  kInvalid,      // EINVAL
+  kNoEntry,      // ENOENT: the inode is gone
+  kDiffers,      // EBADE: dedupe found different content
+};
+const char* ErrorName(Error error);  // "EIO" ...
+
+// The user buffer of a system call: anonymous memory (always resident), or a shared mapping of a file.
+struct UserBuffer {
+  Inode* mapping = nullptr;  // null: anonymous
+  uint32_t offset_cells = 0;
+};
+
+// One read or write of a range.
+struct Io {
+  Inode* file = nullptr;
+  uint32_t offset_cells = 0;
+  uint32_t length_cells = 0;
+  UserBuffer buffer;
+  // One stamp a cell. Writes: what is written to the file (also from a mapping: a cell that is copied is relabelled, so that
+  // every value names the operation that wrote it). Reads into a mapping: what is stored in the mapping. Reads into anonymous
+  // memory: empty.
+  absl::Span<const Stamp> stamps;
+};
+
+struct Result {
+  Error error = Error::kOk;      // kOk when cells_done > 0, as of read(2) and write(2)
+  uint32_t cells_done = 0;       // short at the end of file or after an error
+  // Reads and loads: what was read from the file, cells_done of them. Writes from a mapping: what was read from the mapping.
+  absl::InlinedVector<Stamp, 8> seen;
+  // Direct writes: the second invalidation failed (a page was dirtied meanwhile) and an error was left for fsync.
+  bool cache_conflict = false;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_RESULT_H_
