@@ -1,0 +1,51 @@
+#include "harness/oracle/history.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace ordeal {
+
+absl::string_view CellKindName(CellKind kind) {
+  switch (kind) {
+    case CellKind::kUnknown: return "unknown";
+    case CellKind::kZero: return "zero";
+    case CellKind::kInitial: return "initial";
+    case CellKind::kData: return "data";
+    case CellKind::kFreedPoison: return "freed-poison";
+    case CellKind::kBlankPoison: return "blank-poison";
+    case CellKind::kTorn: return "torn";
+  }
+  return "unknown";
+}
+
+std::string ToString(const CellValue& value) {
+  switch (value.kind) {
+    case CellKind::kUnknown: return "unknown";
+    case CellKind::kZero: return "zero";
+    case CellKind::kInitial: return absl::StrCat("initial data of file ", value.file, " cell ", value.cell);
+    case CellKind::kData:
+      return absl::StrCat("operation ", value.operation, "'s data of file ", value.file, " cell ", value.cell);
+    case CellKind::kFreedPoison: return "poison of a freed block";
+    case CellKind::kBlankPoison: return "poison of memory or a block never written";
+    case CellKind::kTorn: return "a torn mixture";
+  }
+  return "unknown";
+}
+
+std::string ToString(const OperationEvent& event) {
+  std::string text = absl::StrCat("operation ", event.id, " of task ", event.task, ": ", ToString(event.operation),
+                                  ", from ", event.start);
+  if (event.end == kUnfinished) {
+    absl::StrAppend(&text, ", unfinished");
+  } else {
+    absl::StrAppend(&text, " to ", event.end);
+  }
+  if (event.error != 0) {
+    absl::StrAppend(&text, ", error ", event.error);
+  } else if (HasRange(event.operation.kind) && event.end != kUnfinished) {
+    absl::StrAppend(&text, ", completed ", event.completed_cells);
+  }
+  if (event.site.line != 0) absl::StrAppend(&text, " [", event.site.file, ":", event.site.line, "]");
+  return text;
+}
+
+}  // namespace ordeal
