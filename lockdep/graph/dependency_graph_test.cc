@@ -43,7 +43,7 @@ bool NaiveStrongCycle(const DependencyGraph& graph, EdgeId start, uint8_t start_
   const auto into_recursive = [](uint8_t kind) { return kind == kEdgeER || kind == kEdgeSR; };
   const auto out_of_shared = [](uint8_t kind) { return kind == kEdgeSN || kind == kEdgeSR; };
   const std::function<bool(NodeId, uint8_t, int)> walk = [&](NodeId node, uint8_t arrived, int depth) {
-    if (node == closing.from) return !(into_recursive(arrived) && out_of_shared(start_kind));
+    if (node == closing.from && !(into_recursive(arrived) && out_of_shared(start_kind))) return true;
     if (depth == 0) return false;
     for (const EdgeId id : graph.OutOf(node)) {
       for (const uint8_t kind : {kEdgeEN, kEdgeER, kEdgeSN, kEdgeSR}) {
