@@ -1,5 +1,5 @@
-// A history: what file operations were asked, when, and what they returned. The model records one in every run, the kernel
-// runner records one of real system calls; the data oracle judges both alike.
+// A history: what file operations were asked, when, and what they returned. The model records one in every run, the
+// kernel runner records one of real system calls; the data oracle judges both alike.
 //
 // Thread-safety: plain values.
 // Invariants:    event ids are unique and not 0; start < end; sequence numbers are unique and begin at 1, so that one
@@ -23,13 +23,13 @@ namespace ordeal {
 
 // What one cell was seen to hold.
 enum class CellKind : uint8_t {
-  kUnknown = 0,    // not sampled: never judged
-  kZero = 1,       // all zero: a hole, a punched or a truncated cell
-  kInitial = 2,    // what the file held at first
-  kData = 3,       // written by `operation`
+  kUnknown = 0,      // not sampled: never judged
+  kZero = 1,         // all zero: a hole, a punched or a truncated cell
+  kInitial = 2,      // what the file held at first
+  kData = 3,         // written by `operation`
   kFreedPoison = 4,  // the allocator's mark on a freed block
   kBlankPoison = 5,  // a block or page that was never written
-  kTorn = 6,       // a mixture: its checksum is wrong
+  kTorn = 6,         // a mixture: its checksum is wrong
 };
 absl::string_view CellKindName(CellKind kind);
 
@@ -67,17 +67,17 @@ struct OperationEvent {
   // Cells transferred, of operations with a range. Fewer than asked: a short read or write.
   uint32_t completed_cells = 0;
   int error = 0;  // errno; with an error completed_cells does not count
-  // Values of the first observed.size() cells that it read: of the range for reads and loads, of the buffer for writes from
-  // a mapping.
+  // Values of the first observed.size() cells that it read: of the range for reads and loads, of the buffer for writes
+  // from a mapping.
   std::vector<CellValue> observed;
-  // What a read or write moves between file and mapping. False: every cell it writes, on either side, is labelled with this
-  // operation (the model). True: cells keep the label of their origin (real memory).
+  // What a read or write moves between file and mapping. False: every cell it writes, on either side, is labelled with
+  // this operation (the model). True: cells keep the label of their origin (real memory).
   bool copies_values = false;
   SourceSite site;
 };
 
-// The file system has said that data of these cells may be lost or incoherent (EIO on the mapping): a write before it no
-// longer obliges anybody.
+// The file system has said that data of these cells may be lost or incoherent (EIO on the mapping): a write before it
+// no longer obliges anybody.
 struct ReportedError {
   uint32_t file = 0;
   uint32_t first_cell = 0;
@@ -85,8 +85,8 @@ struct ReportedError {
   uint64_t sequence = 0;
 };
 
-// What a file holds after every operation has ended, seen along each path. Vectors have one entry a cell of the file or are
-// empty (not sampled).
+// What a file holds after every operation has ended, seen along each path. Vectors have one entry a cell of the file or
+// are empty (not sampled).
 struct FinalState {
   uint32_t file = 0;
   bool size_known = false;

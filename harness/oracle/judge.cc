@@ -74,8 +74,8 @@ void HistoryJudge::JudgeEvent(int index) {
   const Interval interval{event.start, event.end};
   const bool cached = ReadsThroughCache(event.operation.kind) && event.error == 0;
   for (size_t i = 0; i < event.observed.size(); ++i) {
-    const Sight sight{Reader::kEvent, index, {first.file, first.cell + static_cast<uint32_t>(i)}, interval,
-                      event.observed[i]};
+    const Sight sight{
+        Reader::kEvent, index, {first.file, first.cell + static_cast<uint32_t>(i)}, interval, event.observed[i]};
     JudgeSight(sight, false);
     if (cached) sights_.push_back(sight);
   }
@@ -174,8 +174,8 @@ void HistoryJudge::JudgeFinal(const FinalState& state) {
   JudgeSplitCalls(Reader::kFinalCached, kNoEvent, state.file, 0, state.cached, {last_sequence_ + 1, kUnfinished});
 }
 
-// C = cached, D = direct, E = after dropping caches, K = the device (protocols 4.5). C and E allowed but different, or one of
-// them not allowed: they disagree. Both the same and not allowed: what is missing is lost.
+// C = cached, D = direct, E = after dropping caches, K = the device (protocols 4.5). C and E allowed but different, or
+// one of them not allowed: they disagree. Both the same and not allowed: what is missing is lost.
 void HistoryJudge::JudgeFinalCell(const FinalState& state, uint32_t cell) {
   const CellAt at{state.file, cell};
   const Interval quiet{last_sequence_ + 1, kUnfinished};
@@ -231,7 +231,8 @@ const CellAt* HistoryJudge::SplitAt(const OperationEvent& write, int write_index
   int seen = -1;
   for (size_t i = 0; i < values.size() && seen < 0; ++i) {
     const uint32_t cell = first + static_cast<uint32_t>(i);
-    if (values[i].kind == CellKind::kData && OnlyFrom({file, cell}, write_index, values[i])) seen = static_cast<int>(cell);
+    if (values[i].kind == CellKind::kData && OnlyFrom({file, cell}, write_index, values[i]))
+      seen = static_cast<int>(cell);
   }
   if (seen < 0) return nullptr;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -270,12 +271,13 @@ void HistoryJudge::JudgeSplitCalls(Reader reader, int event, uint32_t file, uint
     if (write.operation.file != file || !IsBufferedWrite(write) || write.copies_values) continue;
     const CellAt* at = SplitAt(write, static_cast<int>(i), file, first, values, interval);
     if (at == nullptr) continue;
-    Report(DataViolationKind::kSplitCall, {reader, event, *at, interval, values[at->cell - first]}, static_cast<int>(i));
+    Report(DataViolationKind::kSplitCall, {reader, event, *at, interval, values[at->cell - first]},
+           static_cast<int>(i));
   }
 }
 
-// True when `early` saw a write that was still under way and `late`, which began after `early` had ended, saw only what had
-// been there before that write.
+// True when `early` saw a write that was still under way and `late`, which began after `early` had ended, saw only what
+// had been there before that write.
 bool HistoryJudge::Inverted(const Sight& early, const Sight& late, int* newer) const {
   if (early.at.file != late.at.file || early.at.cell != late.at.cell || early.interval.end >= late.interval.start) {
     return false;
@@ -352,8 +354,9 @@ void HistoryJudge::Report(DataViolationKind kind, const Sight& sight, int other_
   } else {
     absl::StrAppend(&violation.message, " saw ", ToString(sight.value));
   }
-  if (!other.empty()) absl::StrAppend(&violation.message, "; see ", other, " (operation ",
-                                      history_->events[static_cast<size_t>(other_event)].id, ")");
+  if (!other.empty())
+    absl::StrAppend(&violation.message, "; see ", other, " (operation ",
+                    history_->events[static_cast<size_t>(other_event)].id, ")");
   violations_.push_back(std::move(violation));
 }
 

@@ -1,9 +1,9 @@
-// The data oracle: judges a history and says which cells held what they never may (protocols 4). It is fed values and returns
-// values; it does not know whether a model or a kernel made the history.
+// The data oracle: judges a history and says which cells held what they never may (protocols 4). It is fed values and
+// returns values; it does not know whether a model or a kernel made the history.
 //
-// What it promises to notice: torn cells, poison, other files' data, data older than a completed operation allows, data that
-// a completed punch or truncate removed, zeros nobody wrote, calls seen by halves where calls are atomic, and at the end
-// caches that disagree with the device and writes that were lost. What it cannot decide it accepts.
+// What it promises to notice: torn cells, poison, other files' data, data older than a completed operation allows, data
+// that a completed punch or truncate removed, zeros nobody wrote, calls seen by halves where calls are atomic, and at
+// the end caches that disagree with the device and writes that were lost. What it cannot decide it accepts.
 // Thread-safety: none; one HistoryJudge a thread.
 // Invariants:    violations are in order of the history's events and cells; the same history gives the same violations.
 // Cost:          about (observed cells) * (versions of each); a run of ten operations takes microseconds.
@@ -24,18 +24,18 @@ namespace ordeal {
 
 // Stable: names are part of signatures.
 enum class DataViolationKind : uint8_t {
-  kTorn = 1,          // a mixture inside one cell
-  kExposure = 2,      // poison: a freed or never written block or page
-  kForeign = 3,       // data of another place or file, or of an operation that never wrote there
-  kStale = 4,         // data that a completed operation had replaced
-  kNotZero = 5,       // data that a completed punch or truncate had removed
+  kTorn = 1,           // a mixture inside one cell
+  kExposure = 2,       // poison: a freed or never written block or page
+  kForeign = 3,        // data of another place or file, or of an operation that never wrote there
+  kStale = 4,          // data that a completed operation had replaced
+  kNotZero = 5,        // data that a completed punch or truncate had removed
   kUnwrittenZero = 6,  // zeros where nobody removed anything
-  kLostWrite = 7,     // at the end: a completed write is nowhere
-  kIncoherent = 8,    // at the end: cache, device and direct reads disagree
-  kSplitCall = 9,     // one call's data seen by halves
-  kInversion = 10,    // a newer value was seen before an older one
-  kShortRead = 11,    // a read stopped inside the file
-  kBeyondEnd = 12,    // a read returned cells beyond the end of the file
+  kLostWrite = 7,      // at the end: a completed write is nowhere
+  kIncoherent = 8,     // at the end: cache, device and direct reads disagree
+  kSplitCall = 9,      // one call's data seen by halves
+  kInversion = 10,     // a newer value was seen before an older one
+  kShortRead = 11,     // a read stopped inside the file
+  kBeyondEnd = 12,     // a read returned cells beyond the end of the file
 };
 absl::string_view DataViolationKindName(DataViolationKind kind);  // "not-zero"
 
@@ -47,15 +47,15 @@ inline constexpr int kNoEvent = -1;
 struct DataViolation {
   DataViolationKind kind = DataViolationKind::kStale;
   uint32_t file = 0;
-  uint32_t cell = 0;        // the first of `cells` neighbours with the same verdict
+  uint32_t cell = 0;  // the first of `cells` neighbours with the same verdict
   uint32_t cells = 1;
-  CellValue observed;       // of the first
+  CellValue observed;  // of the first
   Reader reader = Reader::kEvent;
   int reader_event = kNoEvent;  // index into History::events; Reader::kEvent only
   int other_event = kNoEvent;   // the operation that it contradicts, where one is to blame
   int origin_event = kNoEvent;  // the operation that wrote what was observed
-  std::string signature;    // "stale: read vs direct-write": no numbers
-  std::string message;      // one line
+  std::string signature;        // "stale: read vs direct-write": no numbers
+  std::string message;          // one line
 };
 
 class HistoryJudge {

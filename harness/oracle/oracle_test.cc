@@ -16,7 +16,9 @@ using ::testing::IsEmpty;
 
 CellValue Zero() { return {.kind = CellKind::kZero}; }
 CellValue Initial(uint32_t cell, uint32_t file = 0) { return {CellKind::kInitial, file, cell, 0}; }
-CellValue Data(uint32_t operation, uint32_t cell, uint32_t file = 0) { return {CellKind::kData, file, cell, operation}; }
+CellValue Data(uint32_t operation, uint32_t cell, uint32_t file = 0) {
+  return {CellKind::kData, file, cell, operation};
+}
 CellValue Poison() { return {.kind = CellKind::kFreedPoison}; }
 
 // One file of two pages. Events are added with their id as they come.
@@ -356,9 +358,15 @@ TEST(ExplainTest, NamesBothSidesWithTheirSites) {
   past.Add(FileOperationKind::kPunchHole, 0, 4, 1, 2).site = {"punch_hole.cc", 40};
   past.Read(0, 3, 4, {Initial(0)}).site = {"buffered_read.cc", 12};
   const std::string text = Explain(past.history, Judge(past.history).at(0));
-  EXPECT_THAT(text, HasSubstr("not-zero: read of file 0 cell 0 saw initial data of file 0 cell 0; see punch-hole (operation 1)"));
-  EXPECT_THAT(text, HasSubstr("operation 2 of task 2: read file 0 cells [0, 1), from 3 to 4, completed 1 [buffered_read.cc:12]"));
-  EXPECT_THAT(text, HasSubstr("operation 1 of task 1: punch-hole file 0 cells [0, 4), from 1 to 2, completed 4 [punch_hole.cc:40]"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("not-zero: read of file 0 cell 0 saw initial data of file 0 cell 0; see punch-hole (operation 1)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("operation 2 of task 2: read file 0 cells [0, 1), from 3 to 4, completed 1 [buffered_read.cc:12]"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("operation 1 of task 1: punch-hole file 0 cells [0, 4), from 1 to 2, completed 4 [punch_hole.cc:40]"));
 }
 
 // A naive file: what the oracle must accept, because each operation happens at one instant.
@@ -377,16 +385,13 @@ class NaiveFiles {
     std::vector<CellValue>& file = files_[operation.file];
     const uint32_t end = operation.offset_cells + operation.length_cells;
     switch (operation.kind) {
-      case FileOperationKind::kTruncate:
-        file.resize(operation.offset_cells, Zero());
-        return;
+      case FileOperationKind::kTruncate: file.resize(operation.offset_cells, Zero()); return;
       case FileOperationKind::kPunchHole:
-        for (uint32_t cell = operation.offset_cells; cell < std::min<size_t>(end, file.size()); ++cell) file[cell] = Zero();
+        for (uint32_t cell = operation.offset_cells; cell < std::min<size_t>(end, file.size()); ++cell)
+          file[cell] = Zero();
         return;
       case FileOperationKind::kWrite:
-      case FileOperationKind::kDirectWrite:
-        Write(event);
-        return;
+      case FileOperationKind::kDirectWrite: Write(event); return;
       default:
         event->completed_cells = 0;
         for (uint32_t cell = operation.offset_cells; cell < std::min<size_t>(end, file.size()); ++cell) {
@@ -418,10 +423,10 @@ class NaiveFiles {
   std::vector<std::vector<CellValue>> files_;
 };
 
-constexpr FileOperationKind kModelKinds[] = {
-    FileOperationKind::kRead,        FileOperationKind::kRead,     FileOperationKind::kDirectRead,
-    FileOperationKind::kWrite,       FileOperationKind::kWrite,    FileOperationKind::kDirectWrite,
-    FileOperationKind::kTruncate,    FileOperationKind::kPunchHole};
+constexpr FileOperationKind kModelKinds[] = {FileOperationKind::kRead,       FileOperationKind::kRead,
+                                             FileOperationKind::kDirectRead, FileOperationKind::kWrite,
+                                             FileOperationKind::kWrite,      FileOperationKind::kDirectWrite,
+                                             FileOperationKind::kTruncate,   FileOperationKind::kPunchHole};
 
 OperationEvent RandomEvent(Prng& prng, uint32_t id, bool copies) {
   OperationEvent event;

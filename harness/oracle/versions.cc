@@ -1,5 +1,6 @@
-// Regular registers per cell, after L. Lamport, "On interprocess communication" (Distributed Computing 1, 1986), weakened for
-// operations that fail (they may or may not have happened) and for losses that the file system has reported.
+// Regular registers per cell, after L. Lamport, "On interprocess communication" (Distributed Computing 1, 1986),
+// weakened for operations that fail (they may or may not have happened) and for losses that the file system has
+// reported.
 #include "harness/oracle/versions.h"
 
 #include <algorithm>
@@ -149,13 +150,11 @@ bool VersionTable::Matches(CellAt at, const Version& version, const CellValue& v
   switch (version.content) {
     case Version::Content::kInitial:
       return value.kind == CellKind::kInitial && value.file == at.file && value.cell == at.cell;
-    case Version::Content::kZero:
-      return value.kind == CellKind::kZero;
+    case Version::Content::kZero: return value.kind == CellKind::kZero;
     case Version::Content::kStamp:
       return value.kind == CellKind::kData && value.file == at.file && value.cell == at.cell &&
              value.operation == history_->events[static_cast<size_t>(version.event)].id;
-    case Version::Content::kCopy:
-      break;
+    case Version::Content::kCopy: break;
   }
   if (depth >= kCopyDepthMax) {  // overlapping copies: too deep to tell
     return value.kind == CellKind::kInitial || value.kind == CellKind::kData || value.kind == CellKind::kZero;

@@ -1,8 +1,8 @@
 // The versions that each cell of a history may have had, and which of them a reader may see (protocols 4.2).
 //
-// A mutation m precedes m' when end(m) < start(m'). A reader over [s, e] may see m when start(m) < e and no certain m' follows
-// m and ends before s: a regular register per cell. A mutation is certain when it said that it succeeded; one that failed,
-// or whose loss the file system reported, may be seen but replaces nothing.
+// A mutation m precedes m' when end(m) < start(m'). A reader over [s, e] may see m when start(m) < e and no certain m'
+// follows m and ends before s: a regular register per cell. A mutation is certain when it said that it succeeded; one
+// that failed, or whose loss the file system reported, may be seen but replaces nothing.
 //
 // Thread-safety: none; refers to the history it was built from.
 // Invariants:    versions of a cell are in order of their events; version 0 is the initial one.
@@ -63,15 +63,16 @@ class VersionTable {
   }
   bool ErrorReported(CellAt at, uint64_t from, uint64_t to) const;
 
-  // Whether the cell lies within the file during the whole interval, for certain; and the contrary. Neither: it depends.
+  // Whether the cell lies within the file during the whole interval, for certain; and the contrary. Neither: it
+  // depends.
   bool SurelyInside(CellAt at, Interval interval) const;
   bool SurelyOutside(CellAt at, Interval interval) const;
 
  private:
   struct File {
-    uint32_t cells = 0;          // that the history touches
+    uint32_t cells = 0;  // that the history touches
     uint32_t initial_cells = 0;
-    size_t first = 0;            // of its cells in lists_
+    size_t first = 0;  // of its cells in lists_
   };
   // A change of a file's size. Grows: it makes cells below `size` exist; shrinks: cells from `size` on end to exist.
   struct SizeChange {
@@ -95,8 +96,8 @@ class VersionTable {
   std::vector<std::vector<Version>> lists_;  // pooled: the first lists_used_ are of this history
   size_t lists_used_ = 0;
   std::vector<SizeChange> sizes_;
-  std::vector<Version> untouched_;   // the initial version within a file
-  std::vector<Version> beyond_;      // beyond its initial size: zero
+  std::vector<Version> untouched_;  // the initial version within a file
+  std::vector<Version> beyond_;     // beyond its initial size: zero
 };
 
 }  // namespace ordeal

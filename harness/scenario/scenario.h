@@ -1,13 +1,12 @@
 // A scenario: a world, the tasks that act in it and the oracles that judge the run. Registered by name in a table.
 //
-// A run is a pure function of (scenario name, file system, bugs, faults, choices): `ScenarioSpec` plus recorded choices is
-// what a corpus file holds. Everything undetermined goes through the simulation's choices.
-// Thread-safety: none. One Runner a thread.
-// Example (a scenario):
+// A run is a pure function of (scenario name, file system, bugs, faults, choices): `ScenarioSpec` plus recorded choices
+// is what a corpus file holds. Everything undetermined goes through the simulation's choices. Thread-safety: none. One
+// Runner a thread. Example (a scenario):
 //   class TwoLocks : public Scenario {
-//     void Setup(ScenarioRun& run) override { a_.emplace(run.sim(), run.sim().Class("A")); ...; run.sim().scheduler().Spawn(...); }
-//     void Check(ScenarioRun& run) override {}
-//     void Teardown() override { a_.reset(); }
+//     void Setup(ScenarioRun& run) override { a_.emplace(run.sim(), run.sim().Class("A")); ...;
+//     run.sim().scheduler().Spawn(...); } void Check(ScenarioRun& run) override {} void Teardown() override {
+//     a_.reset(); }
 //   };
 //   registry.Add({.name = "two-locks", .summary = "...", .make = [] { return std::make_unique<TwoLocks>(); }});
 #ifndef ORDEAL_HARNESS_SCENARIO_SCENARIO_H_
@@ -60,11 +59,21 @@ class ScenarioRun {
   // Adds a finding and ends the run at once; does not return when called by a task.
   void ReportAndStop(Finding finding);
   std::vector<Finding>& findings() { return findings_; }
+  // Runs what was spawned. Scenarios call it in Check, for tasks that look at the world after the others; true when
+  // those ended normally (otherwise the run's result says how it ended).
+  bool RunTasks() {
+    end_ = sim_.scheduler().Run();
+    return end_.kind == RunEndKind::kCompleted;
+  }
 
  private:
+  friend class Runner;
+
   Simulation& sim_;
   const ScenarioSpec& spec_;
   std::vector<Finding> findings_;
+  RunEnd end_;
+  bool stopped_ = false;
 };
 
 class Scenario {
@@ -72,7 +81,7 @@ class Scenario {
   virtual ~Scenario() = default;
   // Builds the world and spawns the tasks. Called once a run, outside any task, after Simulation::BeginRun.
   virtual void Setup(ScenarioRun& run) = 0;
-  // After all foreground tasks have ended normally: quiescence checks. May spawn more tasks and call scheduler().Run().
+  // After all foreground tasks have ended normally: quiescence checks. May spawn more tasks and call run.RunTasks().
   virtual void Check(ScenarioRun& run) {}
   // Releases the world. Called after all fibers are gone.
   virtual void Teardown() = 0;
@@ -88,19 +97,19 @@ struct ScenarioEntry {
 };
 
 struct FileSystemEntry {
-  std::string name;     // "vfs"
+  std::string name;  // "vfs"
   std::string summary;
   std::vector<std::string> inherent_bugs;  // holes of a historical protocol, which no switch turns off
 };
 
 struct BugEntry {
-  std::string id;           // "B01"
-  std::string slug;         // "punch-hole-vs-read-fill"
+  std::string id;                        // "B01"
+  std::string slug;                      // "punch-hole-vs-read-fill"
   std::vector<std::string> filesystems;  // that have the switch
-  std::string kind;         // "stale exposure"
-  std::string oracle;       // "data", "wait-for graph" ...
-  std::string classic_lockdep;  // would kernel lockdep see it: "yes", "no", "partly"
-  std::string reference;    // commit or mail
+  std::string kind;                      // "stale exposure"
+  std::string oracle;                    // "data", "wait-for graph" ...
+  std::string classic_lockdep;           // would kernel lockdep see it: "yes", "no", "partly"
+  std::string reference;                 // commit or mail
   std::string summary;
 };
 
@@ -129,8 +138,10 @@ Registry BuiltIn();
 
 struct RunResult {
   RunEnd end;
-  std::vector<Finding> findings;  // empty: nothing found
-  absl::Status status;            // not ok: the choice source stopped the run (a replay diverged)
+  // Empty: nothing found. First what ended the run (deadlock, livelock), then what the scenario reported, then what the
+  // validator found.
+  std::vector<Finding> findings;
+  absl::Status status;  // not ok: the choice source stopped the run (a replay diverged)
 };
 
 // Runs schedules of one experiment, reusing simulation, stacks and validator.
@@ -151,8 +162,10 @@ class Runner {
   const ScenarioSpec& spec() const { return spec_; }
 
  private:
-  ScenarioSpec spec_;
-  mutable Simulation sim_;
+  void Collect(ScenarioRun& run, RunResult* result);
+
+  const ScenarioSpec spec_;
+  mutable Simulation sim_;  // scheduler() is not const
   std::unique_ptr<Scenario> scenario_;
   ChoiceRecorder choices_;
 };

@@ -47,13 +47,20 @@ bool IsWrite(FileOperationKind kind) {
 
 absl::Span<const FileOperationKind> AllFileOperationKinds() {
   static constexpr FileOperationKind kAll[] = {
-      FileOperationKind::kRead,            FileOperationKind::kWrite,
-      FileOperationKind::kDirectRead,      FileOperationKind::kDirectWrite,
-      FileOperationKind::kLoad,            FileOperationKind::kStore,
-      FileOperationKind::kTruncate,        FileOperationKind::kPunchHole,
-      FileOperationKind::kFadviseWillNeed, FileOperationKind::kMadviseWillNeed,
-      FileOperationKind::kFsync,           FileOperationKind::kDropCaches,
-      FileOperationKind::kMapUnmap,        FileOperationKind::kDedupe,
+      FileOperationKind::kRead,
+      FileOperationKind::kWrite,
+      FileOperationKind::kDirectRead,
+      FileOperationKind::kDirectWrite,
+      FileOperationKind::kLoad,
+      FileOperationKind::kStore,
+      FileOperationKind::kTruncate,
+      FileOperationKind::kPunchHole,
+      FileOperationKind::kFadviseWillNeed,
+      FileOperationKind::kMadviseWillNeed,
+      FileOperationKind::kFsync,
+      FileOperationKind::kDropCaches,
+      FileOperationKind::kMapUnmap,
+      FileOperationKind::kDedupe,
       FileOperationKind::kLink,
   };
   return kAll;
@@ -109,8 +116,8 @@ std::string ToString(const FileOperation& operation) {
     absl::StrAppend(&text, " against file ", operation.other_file);
   }
   if (HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer) {
-    absl::StrAppend(&text, IsWrite(operation.kind) ? " from" : " into", " mapping of file ",
-                    operation.buffer_file, " at ", operation.buffer_offset_cells);
+    absl::StrAppend(&text, IsWrite(operation.kind) ? " from" : " into", " mapping of file ", operation.buffer_file,
+                    " at ", operation.buffer_offset_cells);
   }
   return text;
 }
@@ -121,16 +128,15 @@ absl::Status CheckRange(const FileOperation& operation) {
   if (operation.length_cells == 0) {
     return absl::InvalidArgumentError("the range is empty; give at least one cell");
   }
-  if (operation.offset_cells > kFileCellsMax ||
-      operation.length_cells > kFileCellsMax - operation.offset_cells) {
+  if (operation.offset_cells > kFileCellsMax || operation.length_cells > kFileCellsMax - operation.offset_cells) {
     return absl::InvalidArgumentError(
         absl::StrCat("the range ends beyond cell ", kFileCellsMax, ", the largest file supported"));
   }
-  if (NeedsPageAlignment(operation.kind) && (operation.offset_cells % kPageCells != 0 ||
-                                             operation.length_cells % kPageCells != 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(FileOperationKindName(operation.kind),
-                     " needs offset and length in whole pages: multiples of ", kPageCells, " cells"));
+  if (NeedsPageAlignment(operation.kind) &&
+      (operation.offset_cells % kPageCells != 0 || operation.length_cells % kPageCells != 0)) {
+    return absl::InvalidArgumentError(absl::StrCat(FileOperationKindName(operation.kind),
+                                                   " needs offset and length in whole pages: multiples of ", kPageCells,
+                                                   " cells"));
   }
   return absl::OkStatus();
 }
@@ -144,15 +150,15 @@ absl::Status CheckFile(uint32_t file, size_t files, const char* role) {
 absl::Status CheckBuffer(const FileOperation& operation, size_t files) {
   if (operation.buffer_file == kAnonymousBuffer) return absl::OkStatus();
   if (!HasUserBuffer(operation.kind)) {
-    return absl::InvalidArgumentError(absl::StrCat(FileOperationKindName(operation.kind),
-                                                   " has no user buffer; remove the mapping"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(FileOperationKindName(operation.kind), " has no user buffer; remove the mapping"));
   }
   if (absl::Status status = CheckFile(operation.buffer_file, files, "buffer file"); !status.ok()) {
     return status;
   }
   if (operation.buffer_offset_cells % kPageCells != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the buffer must start at a page: a multiple of ", kPageCells, " cells of its file"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the buffer must start at a page: a multiple of ", kPageCells, " cells of its file"));
   }
   if (operation.buffer_offset_cells > kFileCellsMax - operation.length_cells) {
     return absl::InvalidArgumentError(absl::StrCat("the buffer ends beyond cell ", kFileCellsMax));
@@ -164,8 +170,7 @@ absl::Status CheckBuffer(const FileOperation& operation, size_t files) {
 
 absl::Status ValidateOperation(const FileOperation& operation, size_t files) {
   if (Find(operation.kind) == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("operation kind ", static_cast<int>(operation.kind), " is unknown"));
+    return absl::InvalidArgumentError(absl::StrCat("operation kind ", static_cast<int>(operation.kind), " is unknown"));
   }
   if (operation.kind == FileOperationKind::kMapUnmap) return absl::OkStatus();
   if (absl::Status status = CheckFile(operation.file, files, "file"); !status.ok()) return status;
@@ -193,16 +198,15 @@ absl::Status ValidateWorkload(const Workload& workload) {
                                                    workload.processes.size(), " process numbers"));
   }
   if (workload.tasks.size() > kWorkloadTasksMax) {
-    return absl::InvalidArgumentError(absl::StrCat("there are ", workload.tasks.size(),
-                                                   " tasks; at most ", kWorkloadTasksMax, " are supported"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are ", workload.tasks.size(), " tasks; at most ", kWorkloadTasksMax, " are supported"));
   }
   for (size_t task = 0; task < workload.tasks.size(); ++task) {
     for (size_t i = 0; i < workload.tasks[task].size(); ++i) {
       const absl::Status status = ValidateOperation(workload.tasks[task][i], workload.files.size());
       if (!status.ok()) {
         return absl::InvalidArgumentError(absl::StrCat("task ", task, ", operation ", i, " (",
-                                                       ToString(workload.tasks[task][i]),
-                                                       "): ", status.message()));
+                                                       ToString(workload.tasks[task][i]), "): ", status.message()));
       }
     }
   }

@@ -1,10 +1,10 @@
 // File operations as data: one vocabulary for the model's page cache and for real system calls.
 //
-// Offsets and lengths are in cells, the unit of data the oracle tracks. A page (and a file-system block) is kPageCells cells.
-// Thread-safety: plain values.
-// Invariants:    length_cells >= 1 for operations on a range; direct I/O and range operations that free blocks are page-aligned.
-// Example:
-//   FileOperation punch{.kind = FileOperationKind::kPunchHole, .file = 0, .offset_cells = 0, .length_cells = kPageCells};
+// Offsets and lengths are in cells, the unit of data the oracle tracks. A page (and a file-system block) is kPageCells
+// cells. Thread-safety: plain values. Invariants:    length_cells >= 1 for operations on a range; direct I/O and range
+// operations that free blocks are page-aligned. Example:
+//   FileOperation punch{.kind = FileOperationKind::kPunchHole, .file = 0, .offset_cells = 0, .length_cells =
+//   kPageCells};
 #ifndef ORDEAL_HARNESS_WORKLOAD_FILE_OPERATION_H_
 #define ORDEAL_HARNESS_WORKLOAD_FILE_OPERATION_H_
 
@@ -18,26 +18,26 @@
 
 namespace ordeal {
 
-inline constexpr uint32_t kPageCells = 4;      // cells of one page and of one block
-inline constexpr uint32_t kCellBytes = 1024;   // of a cell on a real file system (4 KiB pages and blocks)
+inline constexpr uint32_t kPageCells = 4;     // cells of one page and of one block
+inline constexpr uint32_t kCellBytes = 1024;  // of a cell on a real file system (4 KiB pages and blocks)
 
 // Numbers are stored in corpus and workload files: never reuse one.
 enum class FileOperationKind : uint8_t {
-  kRead = 1,          // buffered read(2)
-  kWrite = 2,         // buffered write(2)
-  kDirectRead = 3,    // O_DIRECT
+  kRead = 1,        // buffered read(2)
+  kWrite = 2,       // buffered write(2)
+  kDirectRead = 3,  // O_DIRECT
   kDirectWrite = 4,
-  kLoad = 5,          // read fault and loads through a shared mapping
-  kStore = 6,         // write fault (page_mkwrite) and stores through a shared mapping
-  kTruncate = 7,      // to offset_cells
+  kLoad = 5,      // read fault and loads through a shared mapping
+  kStore = 6,     // write fault (page_mkwrite) and stores through a shared mapping
+  kTruncate = 7,  // to offset_cells
   kPunchHole = 8,
   kFadviseWillNeed = 9,
   kMadviseWillNeed = 10,
-  kFsync = 11,        // write back the whole file and wait
-  kDropCaches = 12,   // reclaim of the file's clean folios
-  kMapUnmap = 13,     // mmap and munmap of something else: a writer on mmap_lock
-  kDedupe = 14,       // compares with other_file: two-inode locks; contents never equal
-  kLink = 15,         // makes and removes a second name: directory and inode lock
+  kFsync = 11,       // write back the whole file and wait
+  kDropCaches = 12,  // reclaim of the file's clean folios
+  kMapUnmap = 13,    // mmap and munmap of something else: a writer on mmap_lock
+  kDedupe = 14,      // compares with other_file: two-inode locks; contents never equal
+  kLink = 15,        // makes and removes a second name: directory and inode lock
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
@@ -53,20 +53,20 @@ inline constexpr size_t kWorkloadTasksMax = 48;  // leaves room for the world's 
 
 struct FileOperation {
   FileOperationKind kind = FileOperationKind::kRead;
-  uint32_t file = 0;           // index into Workload::files
+  uint32_t file = 0;  // index into Workload::files
   uint32_t offset_cells = 0;
   uint32_t length_cells = 0;
   // The user buffer of reads and writes: anonymous memory, or a shared mapping of a file.
   uint32_t buffer_file = kAnonymousBuffer;
   uint32_t buffer_offset_cells = 0;
-  uint32_t other_file = 0;     // kDedupe
+  uint32_t other_file = 0;  // kDedupe
 };
 // "direct-write file 0 cells [4, 8) from mapping of file 1 at 0".
 std::string ToString(const FileOperation& operation);
 
 struct WorkloadFile {
-  std::string name;          // "a"
-  uint32_t size_cells = 0;   // initial size, all of it written
+  std::string name;         // "a"
+  uint32_t size_cells = 0;  // initial size, all of it written
 };
 
 struct Workload {

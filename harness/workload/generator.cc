@@ -76,7 +76,8 @@ absl::Status CheckShape(const WorkloadShape& shape) {
     return absl::InvalidArgumentError("a workload needs at least one file, page, task, process and page per operation");
   }
   if (shape.tasks > kWorkloadTasksMax) {
-    return absl::InvalidArgumentError(absl::StrCat(shape.tasks, " tasks; at most ", kWorkloadTasksMax, " are supported"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(shape.tasks, " tasks; at most ", kWorkloadTasksMax, " are supported"));
   }
   if (shape.operations_per_task > 100'000) {
     return absl::InvalidArgumentError(
@@ -84,7 +85,8 @@ absl::Status CheckShape(const WorkloadShape& shape) {
   }
   const uint64_t cells = (uint64_t{shape.pages_per_file} + shape.growth_pages) * kPageCells;
   if (shape.files > kOptionsMax || cells + 1 > kOptionsMax) {
-    return absl::InvalidArgumentError(absl::StrCat("files of ", cells, " cells; a choice has at most ", kOptionsMax, " options"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("files of ", cells, " cells; a choice has at most ", kOptionsMax, " options"));
   }
   uint64_t weights = 0;
   for (const OperationWeight& kind : shape.kinds) {
@@ -94,7 +96,8 @@ absl::Status CheckShape(const WorkloadShape& shape) {
     weights += kind.weight;
   }
   if (weights == 0 || weights > kOptionsMax) {
-    return absl::InvalidArgumentError(absl::StrCat("the weights of the operations sum to ", weights, "; 1 to ", kOptionsMax, " is possible"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the weights of the operations sum to ", weights, "; 1 to ", kOptionsMax, " is possible"));
   }
   if (uint64_t{shape.anonymous_buffers} + shape.mapped_buffers > kOptionsMax) {
     return absl::InvalidArgumentError(absl::StrCat("the weights of the buffers sum to more than ", kOptionsMax));
@@ -106,13 +109,20 @@ absl::Status CheckShape(const WorkloadShape& shape) {
 
 std::vector<OperationWeight> AllOperations() {
   return {
-      {FileOperationKind::kRead, 5},       {FileOperationKind::kWrite, 5},
-      {FileOperationKind::kDirectRead, 3}, {FileOperationKind::kDirectWrite, 3},
-      {FileOperationKind::kLoad, 3},       {FileOperationKind::kStore, 3},
-      {FileOperationKind::kTruncate, 2},   {FileOperationKind::kPunchHole, 3},
-      {FileOperationKind::kFadviseWillNeed, 1}, {FileOperationKind::kMadviseWillNeed, 1},
-      {FileOperationKind::kFsync, 2},      {FileOperationKind::kDropCaches, 2},
-      {FileOperationKind::kMapUnmap, 1},   {FileOperationKind::kDedupe, 2},
+      {FileOperationKind::kRead, 5},
+      {FileOperationKind::kWrite, 5},
+      {FileOperationKind::kDirectRead, 3},
+      {FileOperationKind::kDirectWrite, 3},
+      {FileOperationKind::kLoad, 3},
+      {FileOperationKind::kStore, 3},
+      {FileOperationKind::kTruncate, 2},
+      {FileOperationKind::kPunchHole, 3},
+      {FileOperationKind::kFadviseWillNeed, 1},
+      {FileOperationKind::kMadviseWillNeed, 1},
+      {FileOperationKind::kFsync, 2},
+      {FileOperationKind::kDropCaches, 2},
+      {FileOperationKind::kMapUnmap, 1},
+      {FileOperationKind::kDedupe, 2},
       {FileOperationKind::kLink, 1},
   };
 }

@@ -1,12 +1,14 @@
-// Generates workloads from choices: the same answers give the same workload, for the model and for real system calls alike.
+// Generates workloads from choices: the same answers give the same workload, for the model and for real system calls
+// alike.
 //
 // Thread-safety: pure function of shape and answers.
-// Invariants:    the result passes ValidateWorkload; with the answers all 0 every operation is the first kind of the shape
+// Invariants:    the result passes ValidateWorkload; with the answers all 0 every operation is the first kind of the
+// shape
 //                on the smallest operands (file 0, offset 0, shortest range, anonymous buffer).
 // Cost:          at most 6 choices an operation.
 // Example:
-//   WorkloadShape shape{.files = 2, .tasks = 3, .kinds = {{FileOperationKind::kRead, 3}, {FileOperationKind::kPunchHole, 1}}};
-//   ASSIGN_OR_RETURN(const Workload workload, GenerateWorkload(shape, choices));
+//   WorkloadShape shape{.files = 2, .tasks = 3, .kinds = {{FileOperationKind::kRead, 3},
+//   {FileOperationKind::kPunchHole, 1}}}; ASSIGN_OR_RETURN(const Workload workload, GenerateWorkload(shape, choices));
 #ifndef ORDEAL_HARNESS_WORKLOAD_GENERATOR_H_
 #define ORDEAL_HARNESS_WORKLOAD_GENERATOR_H_
 
@@ -28,12 +30,12 @@ std::vector<OperationWeight> AllOperations();
 
 struct WorkloadShape {
   uint32_t files = 2;
-  uint32_t pages_per_file = 4;     // initially, all written
-  uint32_t growth_pages = 1;       // beyond them operations may reach
+  uint32_t pages_per_file = 4;  // initially, all written
+  uint32_t growth_pages = 1;    // beyond them operations may reach
   uint32_t tasks = 3;
-  uint32_t processes = 2;          // tasks are dealt to them in turn
+  uint32_t processes = 2;  // tasks are dealt to them in turn
   uint32_t operations_per_task = 4;
-  uint32_t length_pages_max = 2;   // of one operation
+  uint32_t length_pages_max = 2;  // of one operation
   // Of reads and writes: anonymous_buffers parts have an anonymous buffer, mapped_buffers parts a mapping of some file.
   uint32_t anonymous_buffers = 3;
   uint32_t mapped_buffers = 1;

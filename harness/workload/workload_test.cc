@@ -35,8 +35,12 @@ TEST(FileOperationTest, NamesAndKindsAreInverse) {
 }
 
 TEST(FileOperationTest, PrintsOperandsThatItsKindHas) {
-  EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kDirectWrite, .file = 0, .offset_cells = 4,
-                                   .length_cells = 4, .buffer_file = 1, .buffer_offset_cells = 0}),
+  EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kDirectWrite,
+                                   .file = 0,
+                                   .offset_cells = 4,
+                                   .length_cells = 4,
+                                   .buffer_file = 1,
+                                   .buffer_offset_cells = 0}),
             "direct-write file 0 cells [4, 8) from mapping of file 1 at 0");
   EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kTruncate, .file = 1, .offset_cells = 7}),
             "truncate file 1 to 7");
@@ -61,7 +65,8 @@ TEST(WorkloadTextTest, ReadsBackEveryGeneratedWorkload) {
 }
 
 TEST(WorkloadTextTest, IgnoresCommentsAndSpace) {
-  const auto workload = ParseWorkload("# a mix\nordeal-workload 1\n\nfile a 8 # two pages\n task  process 3\nfsync file 0\n");
+  const auto workload =
+      ParseWorkload("# a mix\nordeal-workload 1\n\nfile a 8 # two pages\n task  process 3\nfsync file 0\n");
   ASSERT_TRUE(workload.ok()) << workload.status();
   EXPECT_EQ(workload->files.at(0).size_cells, 8u);
   EXPECT_EQ(workload->processes.at(0), 3u);
@@ -81,7 +86,8 @@ TEST(WorkloadTextTest, ErrorsNameLineAndRemedy) {
       {head + "task process 0\nfsync file 1", "w:4: file 1 does not exist; the workload has 1 files, from 0"},
       {head + "task process 0\nread file 0 cells [4, 4)", "w:4: the range is empty"},
       {head + "task process 0\nread file 0 cells [4, 3)", "w:4: the range ends (3) before it begins (4)"},
-      {head + "task process 0\npunch-hole file 0 cells [1, 4)", "w:4: punch-hole needs offset and length in whole pages"},
+      {head + "task process 0\npunch-hole file 0 cells [1, 4)",
+       "w:4: punch-hole needs offset and length in whole pages"},
       {head + "task process 0\nread file 0", "w:4: expected 'cells', found the end of the line"},
       {head + "task process 0\nerase file 0", "w:4: expected an operation such as 'read'"},
       {head + "task process 0\nfsync file 0 now", "w:4: expected the end of the line, found 'now'"},
@@ -90,7 +96,8 @@ TEST(WorkloadTextTest, ErrorsNameLineAndRemedy) {
       {head + "file ../b 4", "w:3: a file's name has"},
       {head + "task process 0\nfile b 4", "w:4: files come before the first task"},
       {head + "task process 0\nread file 0 cells [0, 4294967295)", "w:4: the range ends beyond cell"},
-      {head + "task process 0\nwrite file 0 cells [0, 4) from mapping of file 0 at 2", "w:4: the buffer must start at a page"},
+      {head + "task process 0\nwrite file 0 cells [0, 4) from mapping of file 0 at 2",
+       "w:4: the buffer must start at a page"},
       {head + "task process 0\ndedupe file 0 cells [0, 4) against file 0", "w:4: dedupe compares two different files"},
   };
   for (const auto& c : kCases) {

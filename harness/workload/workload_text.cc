@@ -96,7 +96,8 @@ absl::StatusOr<FileOperation> ParseOperationWords(Words& words) {
     ASSIGN_OR_RETURN(operation.other_file, words.Number("a file number"));
   }
   if (HasUserBuffer(operation.kind) && !words.done()) {
-    const bool writes = operation.kind == FileOperationKind::kWrite || operation.kind == FileOperationKind::kDirectWrite;
+    const bool writes =
+        operation.kind == FileOperationKind::kWrite || operation.kind == FileOperationKind::kDirectWrite;
     RETURN_IF_ERROR(words.ExpectAll({writes ? "from" : "into", "mapping", "of", "file"}));
     ASSIGN_OR_RETURN(operation.buffer_file, words.Number("a file number"));
     RETURN_IF_ERROR(words.Expect("at"));
@@ -144,9 +145,8 @@ class Parser {
     words.Take();
     ASSIGN_OR_RETURN(const uint32_t version, words.Number("a version number"));
     if (version > kWorkloadTextVersion) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("version ", version, " is newer than ", kWorkloadTextVersion,
-                       ", the newest this program reads; use a newer program"));
+      return absl::FailedPreconditionError(absl::StrCat("version ", version, " is newer than ", kWorkloadTextVersion,
+                                                        ", the newest this program reads; use a newer program"));
     }
     if (version != kWorkloadTextVersion) {
       return absl::InvalidArgumentError(absl::StrCat("there is no version ", version));

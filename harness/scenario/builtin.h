@@ -1,0 +1,28 @@
+// The scenarios that ship, one a file. BuiltIn() of scenario.h registers them with the tables of harness/filesystems.
+//
+// Thread-safety: pure functions.
+// Example:       registry.Add(MutexCounterScenario());
+#ifndef ORDEAL_HARNESS_SCENARIO_BUILTIN_H_
+#define ORDEAL_HARNESS_SCENARIO_BUILTIN_H_
+
+#include "harness/scenario/scenario.h"
+
+namespace ordeal {
+
+// Locks alone: for demonstration and measurement.
+ScenarioEntry MutexCounterScenario();
+ScenarioEntry DiningPhilosophersScenario();
+BugEntry NaiveOrderBug();
+
+// The page cache. Each is a small fixed workload.
+ScenarioEntry PunchHoleVsReadScenario();      // B01
+ScenarioEntry PunchHoleVsFaultScenario();     // B02
+ScenarioEntry DirectWriteVsReadScenario();    // B14
+ScenarioEntry TwoInodeLockScenario();         // B67
+ScenarioEntry WriteFromOwnMappingScenario();  // B27
+// A generated workload of all operations: the nightly workhorse.
+ScenarioEntry OperationsMixScenario();
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_SCENARIO_BUILTIN_H_
