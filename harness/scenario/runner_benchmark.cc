@@ -1,0 +1,37 @@
+// Whole schedules a second of the two programs of locks alone, choices recorded and the validator on. The ratio to raw
+// boost::context switches is in harness/sched's fiber_benchmark.
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "harness/scenario/scenario.h"
+#include "harness/scenario/seeded_source_for_test.h"
+
+namespace ordeal {
+namespace {
+
+void RunSchedules(benchmark::State& state, const std::string& name, const std::string& filesystem) {
+  const Registry registry = BuiltIn();
+  const auto spec = registry.Resolve({.scenario = name, .filesystem = filesystem});
+  if (!spec.ok()) {
+    state.SkipWithError(std::string(spec.status().message()).c_str());
+    return;
+  }
+  Runner runner(*registry.FindScenario(name), *spec);
+  SeededSource source(1);
+  uint64_t run = 0;
+  uint64_t steps = 0;
+  for (auto _ : state) {
+    const RunResult result = runner.Run(source, run++);
+    steps += result.end.steps;
+    if (!result.findings.empty()) state.SkipWithError("a finding in a correct scenario");
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(run));
+  state.counters["steps_per_schedule"] = static_cast<double>(steps) / static_cast<double>(run);
+}
+
+BENCHMARK_CAPTURE(RunSchedules, mutex_counter, "mutex-counter", "");
+BENCHMARK_CAPTURE(RunSchedules, dining_philosophers, "dining-philosophers", "");
+
+}  // namespace
+}  // namespace ordeal
