@@ -86,17 +86,15 @@ void Scheduler::TaskEntry(void* argument) {
   task.scheduler->EndTask(task);
 }
 
-void Scheduler::LeaveCurrent() {
-  Task& self = *running_;
+// Nothing can run: the next timer, or the end of the run. True if the run goes on.
+bool Scheduler::WaitForTimer() {
   while (runnable_ == 0) {
     if (FireNextTimer()) continue;
     RecordDeadlock({});
     SwitchToMain(RunEndKind::kDeadlock);
-    return;
+    return false;
   }
-  const int next = ChooseNext(false);
-  if (tasks_[static_cast<size_t>(next)].get() == &self) return;  // its own timer fired
-  SwitchTo(*tasks_[static_cast<size_t>(next)]);
+  return true;
 }
 
 void Scheduler::EndTask(Task& task) {
@@ -183,12 +181,15 @@ int Scheduler::ChooseNext(bool current_can_run) {
                    ? ChooseAmongCandidates(current_can_run, options)
                    : choices_->Choose({ChoiceKind::kSchedule, options, current(), object, {}});
   if (__builtin_expect(choices_->stopped(), 0) && running_ != nullptr) StopFromChoice();
-  if (current_can_run) {
-    if (answer == 0) return current_;
-    --answer;
-    mask &= ~(uint64_t{1} << current_);
-  }
-  for (; answer > 0; --answer) mask &= mask - 1;
+  // Without a branch on the answer: half of them would be mispredicted.
+  const uint64_t rest = current_can_run ? mask & ~(uint64_t{1} << current_) : mask;
+  const uint64_t first = current_can_run ? uint64_t{1} << current_ : rest;
+  const uint64_t second = current_can_run ? rest : rest & (rest - 1);
+  const uint64_t third = second & (second - 1);
+  const uint64_t options_from[4] = {first, second, third, third & (third - 1)};
+  if (__builtin_expect(answer < 4, 1)) return std::countr_zero(options_from[answer]);
+  mask = options_from[3];
+  for (; answer > 3; --answer) mask &= mask - 1;
   return std::countr_zero(mask);
 }
 
@@ -217,19 +218,14 @@ void Scheduler::Stop() {
   if (running_ != nullptr && !unwinding_) SwitchToMain(RunEndKind::kStopped);
 }
 
-void Scheduler::Block(const Wait& wait) {
-  if (unwinding_) {
-    if (std::uncaught_exceptions() == 0) throw TaskUnwind{};
-    return;
-  }
-  LD_CHECK(running_ != nullptr, "only a task can block; this is construction or a final check");
-  Task& self = *running_;
-  self.state = TaskState::kBlocked;
-  self.wait = wait;
-  runnable_ &= ~Bit(self.id);
-  const bool owner_runs = wait.owner != kNoTask && tasks_[Index(wait.owner)]->state == TaskState::kRunnable;
-  if (!owner_runs && wait.waitable != nullptr && (timers_ & Bit(self.id)) == 0 && EndOnWaitCycle(self)) return;
-  LeaveCurrent();
+void Scheduler::Block(const Wait& wait) { BlockInline(wait); }
+
+void Scheduler::BlockWhileUnwinding() {
+  if (std::uncaught_exceptions() == 0) throw TaskUnwind{};
+}
+
+void Scheduler::BlockOutsideTask() {
+  LD_CHECK(false, "only a task can block; this is construction or a final check");
 }
 
 // Ends the run if `self`, which has just blocked, closes a cycle. Returns then only to unwind.

@@ -135,6 +135,21 @@ class Scheduler {
   // Blocks the current task until Wake. `wait` says on what; the wait-for graph is searched at once and a cycle ends the
   // run here (the call does not return then).
   void Block(const Wait& wait);
+  // The same without a call, for the primitives that block most.
+  [[gnu::always_inline]] void BlockInline(const Wait& wait) {
+    if (__builtin_expect(unwinding_, 0)) return BlockWhileUnwinding();
+    if (__builtin_expect(running_ == nullptr, 0)) return BlockOutsideTask();
+    Task& self = *running_;
+    const uint64_t bit = uint64_t{1} << current_;
+    self.state = TaskState::kBlocked;
+    self.wait = wait;
+    runnable_ &= ~bit;
+    const bool owner_runs = wait.owner != kNoTask && (runnable_ & (uint64_t{1} << Index(wait.owner))) != 0;
+    if (__builtin_expect(!owner_runs, 0) && wait.waitable != nullptr && (timers_ & bit) == 0 && EndOnWaitCycle(self)) {
+      return;
+    }
+    LeaveCurrent();
+  }
   // Blocks until Wake or `now + delay_ns`; true if it was woken.
   bool BlockFor(const Wait& wait, int64_t delay_ns);
   // Makes a blocked task runnable. No effect on one that is not blocked.
@@ -224,7 +239,15 @@ class Scheduler {
   Deadlock::Waiter DescribeWaiter(const Task& task) const;
   void Alarm();
   void StopFromChoice();
-  [[gnu::always_inline]] inline void LeaveCurrent();  // the current task cannot go on: run another, or end the run
+  // The current task cannot go on: runs another, or ends the run.
+  [[gnu::always_inline]] void LeaveCurrent() {
+    if (__builtin_expect(runnable_ == 0, 0) && !WaitForTimer()) return;
+    Task& next = *tasks_[static_cast<size_t>(ChooseNext(false))];
+    if (&next != running_) SwitchTo(next);  // else its own timer fired
+  }
+  bool WaitForTimer();
+  void BlockWhileUnwinding();
+  void BlockOutsideTask();
   bool EndOnWaitCycle(const Task& self);
   bool FireNextTimer();         // jumps the clock; false when there is no timer
   void FireDueTimers();

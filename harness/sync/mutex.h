@@ -31,7 +31,7 @@ class Mutex : public Waitable {
     }
     // The unlocker makes this task the owner before it wakes it.
     waiters_.PushBack(scheduler.current());
-    scheduler.Block({OperationKind::kAcquire, id_, this, site, owner_});
+    scheduler.BlockInline({OperationKind::kAcquire, id_, this, site, owner_});
   }
   bool TryLock(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
   [[gnu::always_inline]] void Unlock(lockdep::Site site = lockdep::Site::Here()) {
