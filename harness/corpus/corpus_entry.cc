@@ -53,6 +53,10 @@ class FileErrors {
   absl::Status Damaged(int line, absl::string_view what) const {
     return absl::InvalidArgumentError(absl::StrCat(file_, ":", line, ": ", what, "; ", kRecordAgain));
   }
+  absl::Status NotOurs(int line) const {
+    return absl::InvalidArgumentError(absl::StrCat(file_, ":", line, ": not a corpus entry: it must begin with ",
+                                                   "'format_version: N'; give a file that 'ordeal run' saved"));
+  }
   absl::Status OtherVersion(int line, absl::string_view what) const {
     return absl::FailedPreconditionError(absl::StrCat(file_, ":", line, ": ", what));
   }
@@ -122,7 +126,7 @@ class ParsedFile {
     constexpr absl::string_view kKey = "format_version: ";
     uint64_t version = 0;
     if (first.substr(0, kKey.size()) != kKey || !absl::SimpleAtoi(first.substr(kKey.size()), &version)) {
-      return errors_.Damaged(line, "not a corpus entry: it must begin with 'format_version: N'");
+      return errors_.NotOurs(line);
     }
     if (version > kFormatVersion) {
       return errors_.OtherVersion(line, absl::StrCat("format version ", version, " is newer than ", kFormatVersion,

@@ -1,0 +1,226 @@
+#include "harness/campaign/nightly.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "harness/corpus/corpus_file.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+constexpr uint64_t kCanarySchedulesMax = 20'000;
+constexpr double kCanarySecondsMax = 20;
+constexpr double kCanaryShare = 0.3;  // of the whole time, for all canaries together
+constexpr double kTurnSecondsMax = 5;
+constexpr double kTurnSecondsMin = 0.02;
+constexpr const char* kStrategies[] = {"random", "pct:3"};
+
+bool Contains(const std::vector<std::string>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+class Campaign {
+ public:
+  Campaign(const Registry& registry, const NightlyOptions& options, Progress& progress)
+      : registry_(registry), progress_(progress) {
+    report_.options = options;
+    report_.started = UtcNow();
+  }
+
+  absl::StatusOr<NightlyReport> Run() {
+    // An unwritable folder is noticed now, not after the night.
+    RETURN_IF_ERROR(WriteReport());
+    RETURN_IF_ERROR(RunCanaries());
+    PlanCells();
+    RETURN_IF_ERROR(RunCells());
+    RETURN_IF_ERROR(WriteReport());
+    return std::move(report_);
+  }
+
+ private:
+  double Left() const { return report_.options.seconds - watch_.Seconds(); }
+
+  absl::Status WriteReport() {
+    report_.seconds = watch_.Seconds();
+    const std::string& directory = report_.options.directory;
+    RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/report.md"), RenderMarkdown(report_)));
+    return WriteFileAtomically(absl::StrCat(directory, "/report.json"), RenderJson(report_));
+  }
+
+  // --- canaries ---
+
+  absl::Status RunCanaries() {
+    for (const BugEntry& bug : registry_.bugs()) {
+      std::vector<std::string> filesystems = bug.filesystems;
+      if (filesystems.empty()) filesystems.push_back("");
+      for (const std::string& filesystem : filesystems) {
+        if (watch_.Seconds() > report_.options.seconds * kCanaryShare) {
+          report_.canaries_complete = false;
+          return absl::OkStatus();
+        }
+        RETURN_IF_ERROR(RunCanary(bug, filesystem));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RunCanary(const BugEntry& bug, const std::string& filesystem) {
+    CanaryResult canary{.bug = bug.id, .slug = bug.slug, .filesystem = filesystem};
+    for (const ScenarioEntry& scenario : registry_.scenarios()) {
+      if (canary.found || !Contains(scenario.bugs, bug.id)) continue;
+      if (!filesystem.empty() && !Contains(scenario.filesystems, filesystem)) continue;
+      canary.scenario = scenario.name;
+      for (const char* strategy : kStrategies) {
+        if (canary.found) break;
+        ExploreOptions options{.strategy = strategy, .seed = report_.options.seed};
+        options.schedules_max = kCanarySchedulesMax;
+        options.seconds_max = kCanarySecondsMax;
+        ASSIGN_OR_RETURN(const ExploreResult result,
+                         Explore(registry_, {scenario.name, filesystem, {bug.id}, scenario.default_faults}, options));
+        canary.schedules += result.schedules;
+        if (result.findings.empty()) continue;
+        canary.found = true;
+        canary.signature = result.findings.front().finding.signature;
+      }
+    }
+    progress_.Line(absl::StrFormat("canary %-4s %-34s on %-9s %s", bug.id, bug.slug, filesystem,
+                                   canary.scenario.empty() ? std::string("no scenario finds it yet")
+                                   : canary.found ? absl::StrCat("found after ", canary.schedules, " schedules")
+                                                  : absl::StrCat("MISSED in ", canary.schedules, " schedules")));
+    report_.canaries.push_back(std::move(canary));
+    return absl::OkStatus();
+  }
+
+  // --- cells ---
+
+  void PlanCells() {
+    const FaultSet all{true, true, true, true};
+    for (const ScenarioEntry& scenario : registry_.scenarios()) {
+      std::vector<std::string> filesystems = scenario.filesystems;
+      if (filesystems.empty()) filesystems.push_back("");
+      for (const std::string& filesystem : filesystems) {
+        for (const char* strategy : kStrategies) {
+          AddCell({scenario.name, filesystem, {}, scenario.default_faults}, strategy);
+          if (!(scenario.default_faults == all)) AddCell({scenario.name, filesystem, {}, all}, strategy);
+        }
+      }
+    }
+  }
+  void AddCell(ScenarioSpec spec, const char* strategy) {
+    report_.cells.push_back({.spec = std::move(spec), .strategy = strategy});
+  }
+
+  absl::Status RunCells() {
+    for (uint64_t round = 0; Left() > 0 && !report_.cells.empty(); ++round) {
+      const double turn = std::clamp(Left() / static_cast<double>(report_.cells.size()), kTurnSecondsMin, kTurnSecondsMax);
+      for (CellResult& cell : report_.cells) {
+        if (Left() <= 0 && round > 0) break;  // each cell has at least one turn, however short the time
+        RETURN_IF_ERROR(RunTurn(turn, &cell));
+      }
+      RETURN_IF_ERROR(WriteReport());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RunTurn(double seconds, CellResult* cell) {
+    ExploreOptions options{.strategy = cell->strategy, .seed = report_.options.seed, .first_run = cell->schedules};
+    options.schedules_max = 0;
+    options.seconds_max = seconds;
+    options.findings_max = 0;
+    const uint64_t before = report_.schedules();
+    ASSIGN_OR_RETURN(ExploreResult result,
+                     Explore(registry_, cell->spec, options, [&](const ExploreResult& so_far) {
+                       progress_.Update([&] { return Line(*cell, before + so_far.schedules); });
+                     }));
+    cell->schedules += result.schedules;
+    cell->steps += result.steps;
+    cell->inconclusive += result.inconclusive;
+    cell->seconds += result.seconds;
+    for (UniqueFinding& found : result.findings) RETURN_IF_ERROR(Keep(std::move(found), cell));
+    return absl::OkStatus();
+  }
+
+  std::string Line(const CellResult& cell, uint64_t schedules) const {
+    return absl::StrFormat("%3.0f %%  %d schedules, %d findings (%d new)  %s %s %s", 100 * watch_.Seconds() / report_.options.seconds,
+                           schedules, report_.findings.size(), report_.new_findings(), cell.spec.scenario,
+                           cell.spec.filesystem, cell.strategy);
+  }
+
+  absl::Status Keep(UniqueFinding found, CellResult* cell) {
+    for (NightlyFinding& known : report_.findings) {
+      if (known.found.finding.signature == found.finding.signature &&
+          known.found.entry.spec.scenario == cell->spec.scenario &&
+          known.found.entry.spec.filesystem == cell->spec.filesystem) {
+        known.found.count += found.count;
+        return absl::OkStatus();
+      }
+    }
+    ++cell->findings;
+    NightlyFinding kept{.found = std::move(found), .known_as = KnownAs(cell->spec)};
+    kept.file = absl::StrCat("findings/", CorpusFileName(kept.found.entry));
+    RETURN_IF_ERROR(WriteCorpusEntry(absl::StrCat(report_.options.directory, "/", kept.file), kept.found.entry));
+    progress_.Line(absl::StrCat(kept.known_as.empty() ? "NEW    " : "known  ", kept.found.finding.signature, "  (",
+                                cell->spec.scenario, cell->spec.filesystem.empty() ? "" : " on ", cell->spec.filesystem,
+                                ")"));
+    report_.findings.push_back(std::move(kept));
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> KnownAs(const ScenarioSpec& spec) const {
+    std::vector<std::string> known;
+    const ScenarioEntry* scenario = registry_.FindScenario(spec.scenario);
+    for (const FileSystemEntry& filesystem : registry_.filesystems()) {
+      if (filesystem.name != spec.filesystem) continue;
+      for (const std::string& bug : filesystem.inherent_bugs) {
+        if (Contains(scenario->bugs, bug)) known.push_back(bug);
+      }
+    }
+    return known;
+  }
+
+  const Registry& registry_;
+  Progress& progress_;
+  const Stopwatch watch_;
+  NightlyReport report_;
+};
+
+}  // namespace
+
+uint64_t NightlyReport::schedules() const {
+  uint64_t sum = 0;
+  for (const CellResult& cell : cells) sum += cell.schedules;
+  for (const CanaryResult& canary : canaries) sum += canary.schedules;
+  return sum;
+}
+
+uint64_t NightlyReport::found_canaries() const {
+  return static_cast<uint64_t>(
+      std::count_if(canaries.begin(), canaries.end(), [](const CanaryResult& canary) { return canary.found; }));
+}
+
+uint64_t NightlyReport::missed_canaries() const {
+  return static_cast<uint64_t>(std::count_if(canaries.begin(), canaries.end(), [](const CanaryResult& canary) {
+    return !canary.found && !canary.scenario.empty();
+  }));
+}
+
+uint64_t NightlyReport::new_findings() const {
+  return static_cast<uint64_t>(std::count_if(findings.begin(), findings.end(), [](const NightlyFinding& finding) {
+    return finding.known_as.empty();
+  }));
+}
+
+uint64_t NightlyReport::unrepeatable() const {
+  return static_cast<uint64_t>(std::count_if(findings.begin(), findings.end(), [](const NightlyFinding& finding) {
+    return !finding.found.replays;
+  }));
+}
+
+absl::StatusOr<NightlyReport> RunNightly(const Registry& registry, const NightlyOptions& options, Progress& progress) {
+  return Campaign(registry, options, progress).Run();
+}
+
+}  // namespace ordeal

@@ -1,0 +1,232 @@
+#include "harness/cli/kernel_command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bpf/kernel_run.h"
+#include "bpf/order_comparer.h"
+#include "harness/cli/arguments.h"
+#include "harness/cli/exit_status.h"
+#include "harness/workload/generator.h"
+#include "injectors/schedule/random_walk.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+using lockdep::OrderGraph;
+using nlohmann::ordered_json;
+
+constexpr int kExitInterrupted = 130;  // what a shell gives for SIGINT
+
+struct KernelArguments {
+  std::string filesystem = "xfs";
+  std::string seed = "1";
+  std::string operations;
+  std::string time = "10s";
+  std::string out;
+  std::string graph;  // FILE of show, KERNEL_GRAPH of compare
+  std::string model;
+  bool no_record = false;
+  bool json = false;
+};
+
+void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Print(const ordered_json& json) {
+  // A file's strings may hold any bytes.
+  Print(json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+}
+
+int FailOrInterrupted(const absl::Status& status) {
+  const int exit_status = Fail(status);
+  return status.code() == absl::StatusCode::kCancelled ? kExitInterrupted : exit_status;
+}
+
+// More processes and more buffers that are mappings than a model's run has: here operations are cheap, and what is wanted
+// is every path, not every interleaving.
+absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
+  const WorkloadShape shape{.files = 3,
+                            .pages_per_file = 8,
+                            .growth_pages = 2,
+                            .tasks = 6,
+                            .processes = 3,
+                            .operations_per_task = 200,
+                            .length_pages_max = 4,
+                            .anonymous_buffers = 1,
+                            .mapped_buffers = 1};
+  RandomWalk source(seed);
+  source.BeginRun(0);
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  return GenerateWorkload(shape, choices);
+}
+
+absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& arguments) {
+  bpf::KernelRunOptions options;
+  options.file_system = arguments.filesystem;
+  ASSIGN_OR_RETURN(options.seed, ParseCount("--seed", arguments.seed, 0));
+  if (!arguments.operations.empty()) {
+    ASSIGN_OR_RETURN(options.operations_max, ParseCount("--operations", arguments.operations, 1));
+  }
+  ASSIGN_OR_RETURN(options.time_s, ParseDuration("--time", arguments.time));
+  options.record = !arguments.no_record;
+  if (!options.record && !arguments.out.empty()) {
+    return absl::InvalidArgumentError("--no-record leaves nothing to write to --out; drop one of them");
+  }
+  options.workload = KernelWorkload;
+  if (isatty(STDERR_FILENO) && !arguments.json) {
+    options.progress = [](uint64_t operations, double seconds) {
+      std::fprintf(stderr, "\rordeal kernel run: %llu operations in %.0f s ", static_cast<unsigned long long>(operations),
+                   seconds);
+    };
+  }
+  return options;
+}
+
+ordered_json CountsToJson(const std::vector<bpf::OperationCount>& counts) {
+  ordered_json object = ordered_json::object();
+  for (const bpf::OperationCount& count : counts) {
+    ordered_json errors = ordered_json::object();
+    for (const bpf::OperationCount::Error& error : count.errors) errors[error.name] = error.count;
+    const absl::string_view name = FileOperationKindName(count.kind);
+    object[std::string(name.data(), name.size())] = {{"operations", count.operations}, {"errors", std::move(errors)}};
+  }
+  return object;
+}
+
+std::string FormatRun(const bpf::KernelRunResult& result, bool recorded) {
+  std::string text =
+      absl::StrFormat("%d operations in %d rounds, %.2f s (%.0f operations/s while the workload ran)\n", result.operations,
+                      result.rounds, result.seconds,
+                      static_cast<double>(result.operations) / std::max(result.workload_seconds, 1e-9));
+  for (const bpf::OperationCount& count : result.counts) {
+    absl::StrAppendFormat(&text, "  %10d  %s", count.operations, FileOperationKindName(count.kind));
+    for (const bpf::OperationCount::Error& error : count.errors) {
+      absl::StrAppendFormat(&text, "  %s %d", error.name, error.count);
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  if (!recorded) return text + "\nnothing recorded (--no-record)\n";
+  absl::StrAppend(&text, "\n", result.graph.ToString(), "\nrecording lost ",
+                  bpf::LostEvents(result.graph.counters), " events\n");
+  return text;
+}
+
+int RunKernel(const KernelArguments& arguments) {
+  const absl::StatusOr<bpf::KernelRunOptions> options = RunOptions(arguments);
+  if (!options.ok()) return Fail(options.status());
+  const absl::StatusOr<bpf::KernelRunResult> result = bpf::RunOnKernel(*options);
+  if (options->progress) std::fprintf(stderr, "\r\033[K");
+  if (!result.ok()) return FailOrInterrupted(result.status());
+  if (!arguments.out.empty()) {
+    if (absl::Status status = lockdep::WriteOrderGraph(result->graph, arguments.out); !status.ok()) return Fail(status);
+  }
+  if (arguments.json) {
+    Print(ordered_json{{"filesystem", arguments.filesystem},
+                       {"seed", options->seed},
+                       {"operations", result->operations},
+                       {"rounds", result->rounds},
+                       {"seconds", result->seconds},
+                       {"workload_seconds", result->workload_seconds},
+                       {"recorded", options->record},
+                       {"counts", CountsToJson(result->counts)},
+                       {"graph", bpf::OrderGraphToJson(result->graph)}});
+    return kExitQuiet;
+  }
+  Print(FormatRun(*result, options->record));
+  if (!arguments.out.empty()) {
+    Print(absl::StrCat("written to ", arguments.out, "; compare it with: ordeal kernel compare ", arguments.out, "\n"));
+  }
+  return kExitQuiet;
+}
+
+absl::StatusOr<OrderGraph> ModelGraph(const KernelArguments& arguments, const KernelHooks& hooks) {
+  if (!arguments.model.empty()) return lockdep::ReadOrderGraph(arguments.model);
+  if (hooks.model_graph) return hooks.model_graph(arguments.filesystem);
+  return absl::InvalidArgumentError("this program has no models; name a file that one wrote with --model=FILE");
+}
+
+int Compare(const KernelArguments& arguments, const KernelHooks& hooks) {
+  const absl::StatusOr<OrderGraph> kernel = lockdep::ReadOrderGraph(arguments.graph);
+  if (!kernel.ok()) return Fail(kernel.status());
+  const absl::StatusOr<OrderGraph> model = ModelGraph(arguments, hooks);
+  if (!model.ok()) return Fail(model.status());
+  const bpf::Comparison comparison = bpf::CompareOrderGraphs(*model, *kernel);
+  if (arguments.json) {
+    Print(bpf::ComparisonToJson(comparison));
+  } else {
+    Print(bpf::FormatComparison(comparison));
+  }
+  return comparison.contradicts() ? kExitFindings : kExitQuiet;
+}
+
+int Show(const KernelArguments& arguments) {
+  const absl::StatusOr<OrderGraph> graph = lockdep::ReadOrderGraph(arguments.graph);
+  if (!graph.ok()) return Fail(graph.status());
+  if (arguments.json) {
+    Print(bpf::OrderGraphToJson(*graph));
+  } else {
+    Print(graph->ToString());
+  }
+  return kExitQuiet;
+}
+
+int ExportModel(const KernelArguments& arguments, const KernelHooks& hooks) {
+  const absl::StatusOr<OrderGraph> model = ModelGraph(arguments, hooks);
+  if (!model.ok()) return Fail(model.status());
+  if (!arguments.out.empty()) {
+    if (absl::Status status = lockdep::WriteOrderGraph(*model, arguments.out); !status.ok()) return Fail(status);
+  }
+  if (arguments.json) {
+    Print(bpf::OrderGraphToJson(*model));
+  } else {
+    Print(model->ToString());
+  }
+  return kExitQuiet;
+}
+
+}  // namespace
+
+void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int()>* command) {
+  // Shared with the callbacks: the parser fills it after this function has returned.
+  const auto arguments = std::make_shared<KernelArguments>();
+  CLI::App* kernel = app.add_subcommand("kernel", "The real kernel: record its lock orders, compare them with the model's");
+  kernel->require_subcommand(1);
+
+  CLI::App* run = kernel->add_subcommand(
+      "run", "Runs a workload on a scratch file system and records the lock orders (needs root)");
+  run->add_option("--fs", arguments->filesystem, "File system: xfs")->capture_default_str();
+  run->add_option("--seed", arguments->seed, "Another seed, other operations")->capture_default_str();
+  run->add_option("--operations", arguments->operations, "End after about so many operations");
+  run->add_option("--time", arguments->time, "At most so long: 10s, 2m")->capture_default_str();
+  run->add_option("--out", arguments->out, "Write the order graph to this file (.txtpb)");
+  run->add_flag("--no-record", arguments->no_record, "Only the workload, to see what recording costs");
+  run->add_flag("--json", arguments->json, "Print JSON");
+  run->callback([arguments, command] { *command = [arguments] { return RunKernel(*arguments); }; });
+
+  CLI::App* compare = kernel->add_subcommand("compare", "A recorded graph against the model's: exit status 1 if they contradict");
+  compare->add_option("KERNEL_GRAPH", arguments->graph, "What 'kernel run --out' wrote")->required();
+  compare->add_option("--model", arguments->model, "A model's graph; made by running the model when left out");
+  compare->add_option("--fs", arguments->filesystem, "The model's file system")->capture_default_str();
+  compare->add_flag("--json", arguments->json, "Print JSON");
+  compare->callback([arguments, command, hooks] { *command = [arguments, hooks] { return Compare(*arguments, hooks); }; });
+
+  CLI::App* show = kernel->add_subcommand("show", "Prints an order-graph file");
+  show->add_option("FILE", arguments->graph, "An order graph")->required();
+  show->add_flag("--json", arguments->json, "Print JSON");
+  show->callback([arguments, command] { *command = [arguments] { return Show(*arguments); }; });
+
+  CLI::App* model = kernel->add_subcommand("model", "Prints the model's order graph, or writes it");
+  model->add_option("--fs", arguments->filesystem, "File system")->capture_default_str();
+  model->add_option("--out", arguments->out, "Write it to this file (.txtpb)");
+  model->add_flag("--json", arguments->json, "Print JSON");
+  model->callback([arguments, command, hooks] { *command = [arguments, hooks] { return ExportModel(*arguments, hooks); }; });
+}
+
+}  // namespace ordeal

@@ -1,0 +1,3 @@
+#include "harness/cli/cli.h"
+
+int main(int argc, char** argv) { return ordeal::Main(argc, argv, ordeal::BuiltIn()); }

@@ -1,0 +1,48 @@
+#include <cstdio>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "harness/campaign/nightly.h"
+#include "harness/cli/arguments.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/exit_status.h"
+#include "harness/cli/paint.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+absl::StatusOr<int> Nightly(const Registry& registry, const NightlyArguments& arguments) {
+  NightlyOptions options;
+  ASSIGN_OR_RETURN(options.seconds, ParseDuration("--time", arguments.time));
+  ASSIGN_OR_RETURN(options.seed, ParseCount("--seed", arguments.seed, 0));
+  if (arguments.directory.empty()) return absl::InvalidArgumentError("--dir is empty");
+  options.directory = arguments.directory;
+  Progress progress(arguments.json);
+  ASSIGN_OR_RETURN(const NightlyReport report, RunNightly(registry, options, progress));
+  progress.Clear();
+  const int status = report.ok() ? kExitQuiet : kExitFindings;
+  if (arguments.json) {
+    std::fputs(RenderJson(report).c_str(), stdout);
+    return status;
+  }
+  const Paint paint;
+  absl::PrintF("%s: %d schedules in %.0f s; %d findings, %d new; canaries: %d of %d found, %d missed%s\n",
+              report.ok() ? paint.Green("ok") : paint.Red("NOT OK"), report.schedules(), report.seconds,
+               report.findings.size(), report.new_findings(), report.found_canaries(), report.canaries.size(), report.missed_canaries(),
+              report.canaries_complete ? "" : " (the time was too short for all)");
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::absolute(options.directory, error);
+  std::printf("report: %s/report.md\n", error ? options.directory.c_str() : folder.lexically_normal().c_str());
+  return status;
+}
+
+}  // namespace
+
+int NightlyCommand(const Registry& registry, const NightlyArguments& arguments) {
+  const absl::StatusOr<int> status = Nightly(registry, arguments);
+  return status.ok() ? *status : Fail(status.status());
+}
+
+}  // namespace ordeal

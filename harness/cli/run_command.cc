@@ -1,0 +1,192 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "harness/campaign/explore.h"
+#include "harness/campaign/progress.h"
+#include "harness/cli/arguments.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/exit_status.h"
+#include "harness/cli/paint.h"
+#include "harness/corpus/corpus_file.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+constexpr uint64_t kSchedulesDefault = 10'000;
+
+struct Plan {
+  ScenarioSpec spec;
+  ExploreOptions options;
+};
+
+absl::StatusOr<Plan> MakePlan(const Registry& registry, const RunArguments& arguments) {
+  Plan plan;
+  plan.spec.scenario = arguments.scenario;
+  plan.spec.filesystem = arguments.filesystem;
+  plan.spec.bugs = SplitList(arguments.bugs);
+  ASSIGN_OR_RETURN(plan.spec, registry.Resolve(std::move(plan.spec)));
+  if (arguments.faults.empty()) {
+    plan.spec.faults = registry.FindScenario(plan.spec.scenario)->default_faults;
+  } else {
+    ASSIGN_OR_RETURN(plan.spec.faults, ParseFaults(arguments.faults));
+  }
+  plan.options.strategy = arguments.strategy;
+  ASSIGN_OR_RETURN(plan.options.seed, ParseCount("--seed", arguments.seed, 0));
+  plan.options.schedules_max = arguments.time.empty() ? kSchedulesDefault : 0;
+  if (!arguments.schedules.empty()) {
+    ASSIGN_OR_RETURN(plan.options.schedules_max, ParseCount("--schedules", arguments.schedules, 1));
+  }
+  if (!arguments.time.empty()) {
+    ASSIGN_OR_RETURN(plan.options.seconds_max, ParseDuration("--time", arguments.time));
+  }
+  plan.options.findings_max = arguments.keep_going ? 0 : 1;
+  return plan;
+}
+
+std::string Experiment(const ScenarioSpec& spec) {
+  std::string text = spec.scenario;
+  if (!spec.filesystem.empty()) absl::StrAppend(&text, " on ", spec.filesystem);
+  if (!spec.bugs.empty()) absl::StrAppend(&text, " with ", absl::StrJoin(spec.bugs, ", "));
+  const std::vector<std::string> faults = FaultNames(spec.faults);
+  if (!faults.empty()) absl::StrAppend(&text, ", faults ", absl::StrJoin(faults, " "));
+  return text;
+}
+
+std::string Grouped(uint64_t number) {
+  const std::string digits = absl::StrCat(number);
+  std::string grouped;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) grouped.push_back(',');
+    grouped.push_back(digits[i]);
+  }
+  return grouped;
+}
+
+std::string Totals(const ExploreResult& result) {
+  const double rate = result.seconds > 0 ? static_cast<double>(result.schedules) / result.seconds : 0;
+  std::string text = absl::StrFormat("%s schedule%s in %.2f s (%s/s)", Grouped(result.schedules),
+                                     result.schedules == 1 ? "" : "s", result.seconds,
+                                     Grouped(static_cast<uint64_t>(rate)));
+  if (result.inconclusive > 0) absl::StrAppend(&text, ", ", Grouped(result.inconclusive), " hit the step limit");
+  return text;
+}
+
+void PrintIndented(const std::string& text) {
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!line.empty()) {
+      std::printf("  %.*s\n", static_cast<int>(line.size()), line.data());
+    } else {
+      std::printf("\n");
+    }
+  }
+}
+
+std::string WithoutTrailingNewlines(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const std::string& file, const Paint& paint) {
+  std::printf("%s %s\n", paint.Red("FOUND").c_str(), paint.Bold(found.finding.summary).c_str());
+  std::printf("  in %s; strategy %s, seed %llu, schedule %llu\n\n", Experiment(result.spec).c_str(),
+              result.strategy.c_str(), static_cast<unsigned long long>(result.seed),
+              static_cast<unsigned long long>(found.first_run));
+  PrintIndented(WithoutTrailingNewlines(found.finding.details));
+  std::printf("\n");
+  if (!found.finding.sites.empty()) {
+    std::printf("  %s\n", paint.Bold("where").c_str());
+    for (const std::string& site : found.finding.sites) std::printf("    %s\n", site.c_str());
+  }
+  for (const Finding& later : found.later) std::printf("  the same run also has: %s\n", later.summary.c_str());
+  if (result.findings.size() > 1 || found.count > 1) {
+    std::printf("  seen in %s schedules\n", Grouped(found.count).c_str());
+  }
+  const std::string choices = absl::StrFormat("%d of %s choices differ from the calm run",
+                                              found.entry.choices.deviations.size(), Grouped(found.entry.choices.choices));
+  if (file.empty()) {
+    std::printf("  %s\n", choices.c_str());
+  } else {
+    std::printf("  %s   %s  (%s)\n", paint.Bold("saved").c_str(), file.c_str(), choices.c_str());
+    std::printf("  %s  ordeal replay %s --verbose\n", paint.Bold("replay").c_str(), file.c_str());
+  }
+  if (!found.replays) {
+    std::printf("  %s %s\n", paint.Red("does not replay:").c_str(), found.replay_problem.c_str());
+  }
+  std::printf("\n");
+}
+
+nlohmann::ordered_json ResultJson(const ExploreResult& result, const std::vector<std::string>& files) {
+  nlohmann::ordered_json json{{"scenario", result.spec.scenario},
+                              {"filesystem", result.spec.filesystem},
+                              {"bugs", result.spec.bugs},
+                              {"faults", FaultNames(result.spec.faults)},
+                              {"strategy", result.strategy},
+                              {"seed", result.seed},
+                              {"schedules", result.schedules},
+                              {"steps", result.steps},
+                              {"inconclusive", result.inconclusive},
+                              {"seconds", result.seconds}};
+  json["findings"] = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < result.findings.size(); ++i) {
+    const UniqueFinding& found = result.findings[i];
+    json["findings"].push_back({{"kind", FindingKindName(found.finding.kind)},
+                                {"signature", found.finding.signature},
+                                {"summary", found.finding.summary},
+                                {"details", found.finding.details},
+                                {"sites", found.finding.sites},
+                                {"run", found.first_run},
+                                {"count", found.count},
+                                {"replays", found.replays},
+                                {"trace_hash", absl::StrFormat("0x%016x", found.entry.trace_hash)},
+                                {"file", files[i]}});
+  }
+  return json;
+}
+
+absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments) {
+  ASSIGN_OR_RETURN(const Plan plan, MakePlan(registry, arguments));
+  Progress progress(arguments.json);
+  ASSIGN_OR_RETURN(const ExploreResult result,
+                   Explore(registry, plan.spec, plan.options, [&](const ExploreResult& so_far) {
+                     progress.Update([&] {
+                       return absl::StrCat(Totals(so_far), ", ", so_far.findings.size(), " findings");
+                     });
+                   }));
+  progress.Clear();
+  std::vector<std::string> files;
+  for (const UniqueFinding& found : result.findings) {
+    files.push_back(arguments.no_save ? "" : absl::StrCat(arguments.save, "/", CorpusFileName(found.entry)));
+    if (!arguments.no_save) RETURN_IF_ERROR(WriteCorpusEntry(files.back(), found.entry));
+  }
+  const int status = result.findings.empty() ? kExitQuiet : kExitFindings;
+  if (arguments.json) {
+    std::printf("%s\n", ResultJson(result, files).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    return status;
+  }
+  const Paint paint;
+  for (size_t i = 0; i < result.findings.size(); ++i) PrintFinding(result, result.findings[i], files[i], paint);
+  if (result.findings.empty()) {
+    std::printf("%s in %s: %s, strategy %s, seed %llu\n", paint.Green("nothing found").c_str(),
+                Experiment(result.spec).c_str(), Totals(result).c_str(), result.strategy.c_str(),
+                static_cast<unsigned long long>(result.seed));
+  } else {
+    std::printf("%d distinct finding%s: %s%s\n", static_cast<int>(result.findings.size()),
+                result.findings.size() == 1 ? "" : "s", Totals(result).c_str(),
+                arguments.keep_going ? "" : "; stopped at the first, --keep-going looks for more");
+  }
+  return status;
+}
+
+}  // namespace
+
+int RunCommand(const Registry& registry, const RunArguments& arguments) {
+  const absl::StatusOr<int> status = Run(registry, arguments);
+  return status.ok() ? *status : Fail(status.status());
+}
+
+}  // namespace ordeal
