@@ -41,6 +41,9 @@ class FileSystem {
   // P2: before a folio is inserted (or a folio that is not up to date is filled) until the read is submitted or done.
   virtual void FillEnter(World& world, AddressSpace& mapping, FillKind kind) const {}
   virtual void FillExit(World& world, AddressSpace& mapping, FillKind kind) const {}
+  // P4: around ->fault, under mmap_lock (which the fault may drop inside).
+  virtual void FaultEnter(World& world, AddressSpace& mapping) const {}
+  virtual void FaultExit(World& world, AddressSpace& mapping) const {}
   // P5: around page_mkwrite's work, under mmap_lock and before the folio lock.
   virtual void MkwriteEnter(World& world, AddressSpace& mapping) const {}
   virtual void MkwriteExit(World& world, AddressSpace& mapping) const {}

@@ -32,6 +32,7 @@ struct Folio {
   WritebackBit writeback;
   AddressSpace* mapping = nullptr;
   uint32_t index = 0;
+  uint32_t slot = 0;  // in the memory pool
   bool uptodate = false;
   bool dirty = false;
   int refs = 1;      // of whom allocated it

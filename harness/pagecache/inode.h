@@ -92,6 +92,8 @@ class Inode {
   int refs = 1;
   InodeState state = InodeState::kLive;
   DroppedRange dropped;
+  // How often a folio of each page has been dirtied: a direct write sees from it that the cache was written meanwhile.
+  std::array<uint32_t, kFilePagesMax> dirtied{};
 };
 
 constexpr uint32_t PageOf(uint32_t cell) { return cell / kPageCells; }

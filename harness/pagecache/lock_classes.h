@@ -26,8 +26,6 @@ struct LockClasses {
   lockdep::LockClassId folio_writeback;  // event
   lockdep::LockClassId inode_dio;        // event
   lockdep::LockClassId block_io;         // event: a direct I/O or a synchronous read completes
-  lockdep::LockClassId device_queue;     // event: requests arrive at the device
-  lockdep::LockClassId kswapd_wait;      // event: memory runs low
   lockdep::LockClassId inode_freeing;    // event: an eviction ends
 
   static LockClasses Register(Simulation& sim, const LockClassNames& names);

@@ -22,6 +22,8 @@ enum class Gfp : uint8_t {
   kNoRetry,  // readahead: one attempt, without entering the file system
 };
 
+class World;
+
 class Memory {
  public:
   explicit Memory(World& world) : world_(world) {}
@@ -49,7 +51,8 @@ class Memory {
 
  private:
   void Kswapd();
-  uint32_t DirectReclaim(Gfp gfp);
+  bool ReclaimOne();
+  bool WriteOne();
 
   World& world_;
   uint32_t folios_ = 0;

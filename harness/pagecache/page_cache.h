@@ -107,6 +107,8 @@ class World {
   // Drops the reference that CreateFile gave: the last put of a file without names evicts it (nobody may use it any more);
   // one with names becomes reclaimable.
   void Iput(Inode& file);
+  // Evicts the inodes that nobody refers to and that have nothing to write (the inode shrinker); how many.
+  uint32_t EvictUnused();
 
   // Writes everything back, drains I/O and drops all clean caches, repeatedly until nothing is dirty or cached (at most 16
   // rounds, injected I/O errors may leave rest). Faults are off from here on. Call from a task when all others have ended.
@@ -147,6 +149,7 @@ class World {
  private:
   Inode& NewInode(InodeType type);
   Result Finish(Result result);
+  void Evict(Inode& file);
 
   Simulation& sim_;
   const FileSystem& fs_;

@@ -6,8 +6,8 @@
 #define ORDEAL_HARNESS_PAGECACHE_RESULT_H_
 
 #include <cstdint>
+#include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "harness/pagecache/stamp.h"
 
@@ -46,10 +46,10 @@ struct Io {
 };
 
 struct Result {
-  Error error = Error::kOk;      // kOk when cells_done > 0, as of read(2) and write(2)
+  Error error = Error::kOk;      // why it stopped early, if not at the end of file; cells_done may be > 0 then
   uint32_t cells_done = 0;       // short at the end of file or after an error
   // Reads and loads: what was read from the file, cells_done of them. Writes from a mapping: what was read from the mapping.
-  absl::InlinedVector<Stamp, 8> seen;
+  std::vector<Stamp> seen;
   // Direct writes: the second invalidation failed (a page was dirtied meanwhile) and an error was left for fsync.
   bool cache_conflict = false;
 };

@@ -1,0 +1,75 @@
+#include "harness/filesystems/vfs/vfs.h"
+
+namespace ordeal {
+
+using pagecache::AddressSpace;
+using pagecache::Bug;
+using pagecache::ExtentKind;
+using pagecache::FillKind;
+using pagecache::Inode;
+using pagecache::LockMode;
+using pagecache::World;
+
+bool Vfs::SkipsFillLock(FillKind kind) const {
+  return bugs().Has(kind == FillKind::kRead ? Bug::kB01ReadFillSkipsInvalidateLock
+                                            : Bug::kB02FaultFillSkipsInvalidateLock);
+}
+
+void Vfs::FillEnter(World&, AddressSpace& mapping, FillKind kind) const {
+  if (!SkipsFillLock(kind)) mapping.invalidate_lock.LockShared();
+}
+void Vfs::FillExit(World&, AddressSpace& mapping, FillKind kind) const {
+  if (!SkipsFillLock(kind)) mapping.invalidate_lock.UnlockShared();
+}
+
+// Nothing: filemap_fault takes the lock where it fills. B70 is a wrapper that takes it around the whole fault as well.
+void Vfs::FaultEnter(World&, AddressSpace& mapping) const {
+  if (bugs().Has(Bug::kB70NestedInvalidateLock)) mapping.invalidate_lock.LockShared();
+}
+void Vfs::FaultExit(World&, AddressSpace& mapping) const {
+  if (bugs().Has(Bug::kB70NestedInvalidateLock)) mapping.invalidate_lock.UnlockShared();
+}
+
+void Vfs::MkwriteEnter(World&, AddressSpace& mapping) const {
+  if (!bugs().Has(Bug::kB05MkwriteSkipsInvalidateLock)) mapping.invalidate_lock.LockShared();
+}
+void Vfs::MkwriteExit(World&, AddressSpace& mapping) const {
+  if (!bugs().Has(Bug::kB05MkwriteSkipsInvalidateLock)) mapping.invalidate_lock.UnlockShared();
+}
+
+// Shared only if every block is written and lies inside the file (ext4_dio_write_checks); exclusive otherwise.
+LockMode Vfs::DirectWriteEnter(World&, Inode& inode, uint32_t offset_cells, uint32_t length_cells) const {
+  inode.i_rwsem.LockShared();
+  bool overwrite = offset_cells + length_cells <= inode.i_size;
+  inode.extent_lock.LockShared();
+  const uint32_t end = pagecache::PagesFor(offset_cells + length_cells);
+  for (uint32_t page = pagecache::PageOf(offset_cells); page < end; ++page) {
+    overwrite &= inode.extents[page].kind == ExtentKind::kWritten;
+  }
+  inode.extent_lock.UnlockShared();
+  if (overwrite) return LockMode::kShared;
+  inode.i_rwsem.UnlockShared();
+  inode.i_rwsem.LockExclusive();
+  return LockMode::kExclusive;
+}
+
+void Vfs::InvalidateEnter(World&, Inode& inode) const {
+  inode.i_rwsem.LockExclusive();
+  inode.dio.WaitZero();
+  inode.mapping.invalidate_lock.LockExclusive();
+}
+void Vfs::InvalidateExit(World&, Inode& inode) const {
+  inode.mapping.invalidate_lock.UnlockExclusive();
+  inode.i_rwsem.UnlockExclusive();
+}
+
+void Vfs::TwoInodesEnter(World&, Inode& first, Inode& second) const {
+  LockTwoNondirectories(first, second);
+  InvalidateLockTwo(first, second);
+}
+void Vfs::TwoInodesExit(World&, Inode& first, Inode& second) const {
+  InvalidateUnlockTwo(first, second);
+  UnlockTwoNondirectories(first, second);
+}
+
+}  // namespace ordeal

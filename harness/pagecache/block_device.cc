@@ -1,0 +1,126 @@
+#include "harness/pagecache/block_device.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "harness/pagecache/page_cache.h"
+#include "lockdep/support/check.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+// What the choice of kIoDelay means: steps that a request is held back.
+constexpr int64_t kDelaySteps[] = {0, 25, 100, 400};
+constexpr int kDelayOptions = 4;
+
+}  // namespace
+
+void BlockDevice::Reset() {
+  if (touched_ == 0) touched_ = size();  // construction
+  for (uint32_t i = 0; i < touched_; ++i) {
+    blocks_[i].fill(Stamp::Make(StampKind::kPoisonUninit, 0, i * kPageCells, 0));
+  }
+  touched_ = 1;
+  pending_.clear();
+}
+
+void BlockDevice::Begin(World& world) {
+  world_ = &world;
+  id_ = world.scheduler().NewObject("block device");
+  daemon_ = world.scheduler().Spawn("block device", [this] { Serve(); }, TaskKind::kDaemon);
+}
+
+PageCells& BlockDevice::block(uint32_t number) {
+  LD_CHECK(number < blocks_.size(), "a block beyond the end of the device");
+  touched_ = std::max(touched_, number + 1);
+  return blocks_[number];
+}
+
+void BlockDevice::Submit(Request request) {
+  if (world_->faults().io_delay) {
+    const int answer = world_->scheduler().Choose(ChoiceKind::kIoDelay, kDelayOptions, id_);
+    request.ready_at_ns = world_->scheduler().now_ns() + kDelaySteps[answer] * kStepNs;
+  }
+  pending_.push_back(request);
+  world_->scheduler().Wake(daemon_);
+}
+
+bool BlockDevice::HasWriteInFlight(uint32_t block) const {
+  return std::any_of(pending_.begin(), pending_.end(), [&](const Request& r) {
+    return r.block == block && (r.kind == RequestKind::kWriteback || r.kind == RequestKind::kDirectWrite);
+  });
+}
+
+size_t BlockDevice::CountReady() const {
+  const int64_t now = world_->scheduler().now_ns();
+  return static_cast<size_t>(
+      std::count_if(pending_.begin(), pending_.end(), [&](const Request& r) { return r.ready_at_ns <= now; }));
+}
+
+size_t BlockDevice::NthReady(int n) const {
+  const int64_t now = world_->scheduler().now_ns();
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    if (pending_[i].ready_at_ns <= now && n-- == 0) return i;
+  }
+  LD_CHECK(false, "fewer ready requests than counted");
+  return 0;
+}
+
+void BlockDevice::Serve() {
+  Scheduler& scheduler = world_->scheduler();
+  for (;;) {
+    if (pending_.empty()) {
+      scheduler.Block({.kind = OperationKind::kIo, .object = id_});
+      continue;
+    }
+    scheduler.Point(OperationKind::kIo, id_);
+    const size_t ready = CountReady();
+    if (ready == 0) {
+      int64_t earliest = std::numeric_limits<int64_t>::max();
+      for (const Request& r : pending_) earliest = std::min(earliest, r.ready_at_ns);
+      scheduler.BlockFor({.kind = OperationKind::kIo, .object = id_},
+                         std::max(kStepNs, earliest - scheduler.now_ns()));
+      continue;
+    }
+    const int pick = scheduler.Choose(ChoiceKind::kIoOrder, static_cast<int>(ready), id_);
+    const size_t position = NthReady(pick);
+    Request request = pending_[position];
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(position));
+    Complete(request);
+  }
+}
+
+// The data moves without a scheduling point: DMA of one block is atomic in the model.
+void BlockDevice::Complete(Request& request) {
+  Scheduler& scheduler = world_->scheduler();
+  const bool error = world_->faults().io_error && scheduler.Choose(ChoiceKind::kIoError, 2, id_) == 1;
+  if (!error) {
+    switch (request.kind) {
+      case RequestKind::kRead:
+        request.folio->cells = block(request.block);
+        break;
+      case RequestKind::kWriteback:
+        block(request.block) = request.folio->cells;
+        break;
+      case RequestKind::kDirectRead: {
+        DirectSegment& segment = *request.segment;
+        segment.data = block(request.block);
+        for (uint32_t c = 0; c < kPageCells; ++c) {
+          if (segment.target[c] != nullptr) segment.target[c]->cells[segment.target_cell[c]] = segment.store[c];
+        }
+        break;
+      }
+      case RequestKind::kDirectWrite: {
+        DirectSegment& segment = *request.segment;
+        for (uint32_t c = 0; c < kPageCells; ++c) {
+          if (segment.target[c] != nullptr) segment.source[c] = segment.target[c]->cells[segment.target_cell[c]];
+        }
+        block(request.block) = segment.data;
+        break;
+      }
+    }
+  }
+  request.end_io(*world_, request, error);
+}
+
+}  // namespace ordeal::pagecache

@@ -1,0 +1,132 @@
+// Buffered write(2): prefault, atomic copy under the folio lock, short-copy rules (protocols 1.4.2).
+#include <algorithm>
+
+#include "harness/pagecache/fault.h"
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/page_cache.h"
+#include "harness/pagecache/truncate.h"
+#include "harness/pagecache/writeback.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+class BufferedWrite {
+ public:
+  BufferedWrite(World& world, Mm& mm, const Io& io)
+      : world_(world), mm_(mm), io_(io), inode_(*io.file), mapped_(io.buffer.mapping != nullptr) {}
+
+  void Run(Result* result);
+
+ private:
+  Error WriteChunk(uint32_t at, uint32_t cells, Result* result);
+  Error Begin(uint32_t at, uint32_t cells, Folio** folio);
+  uint32_t Copy(Folio& folio, uint32_t at, uint32_t cells, Result* result, Error* error);
+  void End(Folio& folio, uint32_t at, uint32_t copied);
+  uint32_t BufferCell(uint32_t at) const { return io_.buffer.offset_cells + at - io_.offset_cells; }
+
+  World& world_;
+  Mm& mm_;
+  const Io& io_;
+  Inode& inode_;
+  const bool mapped_;
+};
+
+void BufferedWrite::Run(Result* result) {
+  world_.scheduler().Point(OperationKind::kRead, inode_.id);
+  if (io_.offset_cells > inode_.i_size) {
+    result->error = Truncation(world_).ZeroToPageEnd(inode_, inode_.i_size);
+  }
+  const uint32_t end = io_.offset_cells + io_.length_cells;
+  while (result->error == Error::kOk && io_.offset_cells + result->cells_done < end) {
+    const uint32_t at = io_.offset_cells + result->cells_done;
+    const uint32_t cells = std::min(end, (PageOf(at) + 1) * kPageCells) - at;
+    result->error = WriteChunk(at, cells, result);
+  }
+}
+
+// Copies some cells of one page; none if the source page has gone again since it was faulted in: then it is done again.
+Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
+  if (mapped_ && !world_.bugs().Has(Bug::kB27WriteFaultsUnderPageLock)) {
+    const uint32_t readable = UserMemory(world_, mm_).FaultInReadable(*io_.buffer.mapping, BufferCell(at), cells);
+    if (readable == 0) return Error::kFault;
+    cells = readable;
+  }
+  Folio* folio = nullptr;
+  if (const Error error = Begin(at, cells, &folio); error != Error::kOk) return error;
+  Error error = Error::kOk;
+  const uint32_t before = static_cast<uint32_t>(result->seen.size());
+  uint32_t copied = Copy(*folio, at, cells, result, &error);
+  const bool whole = copied == cells || world_.bugs().Has(Bug::kB31ShortCopyMarkedUptodate);
+  if (!whole && !folio->uptodate) {
+    copied = 0;  // the rest of the page was never filled
+    result->seen.resize(before);
+  }
+  if (copied > 0) End(*folio, at, copied);
+  folio->lock.Unlock();
+  world_.memory().Put(*folio);
+  result->cells_done += copied;
+  return error;
+}
+
+// write_begin: the locked folio, filled unless the write covers all of it.
+Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
+  Filemap filemap(world_);
+  Folio* folio = filemap.GetLocked(inode_.mapping, PageOf(at));
+  if (folio == nullptr) return Error::kNoMemory;
+  if (!folio->uptodate && cells < kPageCells) {
+    if (const Error error = filemap.ReadLocked(*folio); error != Error::kOk) {
+      folio->lock.Unlock();
+      world_.memory().Put(*folio);
+      return error;
+    }
+    folio->uptodate = true;
+  }
+  *found = folio;
+  return Error::kOk;
+}
+
+uint32_t BufferedWrite::Copy(Folio& folio, uint32_t at, uint32_t cells, Result* result, Error* error) {
+  UserMemory user(world_, mm_);
+  const bool faults_on = world_.bugs().Has(Bug::kB27WriteFaultsUnderPageLock);
+  for (uint32_t i = 0; i < cells; ++i) {
+    world_.scheduler().Point(OperationKind::kWrite, folio.id());
+    if (mapped_) {
+      Stamp source;
+      if (faults_on) {
+        *error = user.Load(*io_.buffer.mapping, BufferCell(at + i), &source);
+        if (*error != Error::kOk) return i;
+      } else if (!user.LoadAtomic(*io_.buffer.mapping, BufferCell(at + i), &source)) {
+        return i;
+      }
+      result->seen.push_back(source);
+    }
+    folio.cells[(at + i) % kPageCells] = io_.stamps[at + i - io_.offset_cells];
+  }
+  return cells;
+}
+
+// write_end: i_size grows only after the data can be read.
+void BufferedWrite::End(Folio& folio, uint32_t at, uint32_t copied) {
+  Writeback(world_).Reserve(inode_, folio.index);
+  folio.uptodate = true;
+  Filemap(world_).SetDirty(folio);
+  world_.scheduler().Point(OperationKind::kWrite, inode_.id);
+  inode_.i_size = std::max(inode_.i_size, at + copied);
+}
+
+}  // namespace
+
+Result World::Write(Mm& mm, const Io& io) {
+  Result result;
+  if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
+    result.error = Error::kInvalid;
+    return Finish(std::move(result));
+  }
+  fs_.WriteEnter(*this, *io.file);
+  BufferedWrite(*this, mm, io).Run(&result);
+  fs_.WriteExit(*this, *io.file);
+  if (result.error == Error::kSigBus) result.error = Error::kFault;
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache

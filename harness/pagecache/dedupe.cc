@@ -1,0 +1,101 @@
+// FIDEDUPERANGE's comparison (protocols 1.4.14): both files frozen, pages read below the fill lock, compared under both folio
+// locks. Folios are locked in order of (inode number, index): the kernel orders by index alone, and is saved by the i_rwsem
+// pair where the indices are equal.
+#include <algorithm>
+
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/page_cache.h"
+#include "harness/pagecache/writeback.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+class DedupeCompare {
+ public:
+  explicit DedupeCompare(World& world) : world_(world) {}
+  // Compares `cells` cells that lie in one page of each file.
+  Error Page(Inode& a, uint32_t a_cell, Inode& b, uint32_t b_cell, uint32_t cells);
+
+ private:
+  Error ReadPage(Inode& inode, uint32_t page, Folio** folio);
+  World& world_;
+};
+
+// read_mapping_page.
+Error DedupeCompare::ReadPage(Inode& inode, uint32_t page, Folio** found) {
+  Filemap filemap(world_);
+  Folio* folio = filemap.GetLocked(inode.mapping, page);
+  if (folio == nullptr) return Error::kNoMemory;
+  Error error = Error::kOk;
+  if (folio->uptodate) {
+    folio->lock.Unlock();
+  } else {
+    filemap.SubmitRead(*folio);
+    folio->lock.WaitUnlocked();
+    if (!folio->uptodate) error = Error::kIo;
+  }
+  if (error == Error::kOk) {
+    *found = folio;
+  } else {
+    world_.memory().Put(*folio);
+  }
+  return error;
+}
+
+Error DedupeCompare::Page(Inode& a, uint32_t a_cell, Inode& b, uint32_t b_cell, uint32_t cells) {
+  for (;;) {
+    Folio* fa = nullptr;
+    Folio* fb = nullptr;
+    if (const Error error = ReadPage(a, PageOf(a_cell), &fa); error != Error::kOk) return error;
+    if (const Error error = ReadPage(b, PageOf(b_cell), &fb); error != Error::kOk) {
+      world_.memory().Put(*fa);
+      return error;
+    }
+    const bool swap = a.number > b.number || (&a == &b && PageOf(a_cell) > PageOf(b_cell));
+    (swap ? fb : fa)->lock.Lock();
+    if (fa != fb) (swap ? fa : fb)->lock.Lock();
+    const bool valid = fa->mapping == &a.mapping && fb->mapping == &b.mapping && fa->uptodate && fb->uptodate;
+    bool equal = true;
+    for (uint32_t i = 0; valid && i < cells; ++i) {
+      equal &= fa->cells[(a_cell + i) % kPageCells] == fb->cells[(b_cell + i) % kPageCells];
+    }
+    if (fa != fb) fb->lock.Unlock();
+    fa->lock.Unlock();
+    world_.memory().Put(*fa);
+    world_.memory().Put(*fb);
+    if (valid) return equal ? Error::kOk : Error::kDiffers;
+  }
+}
+
+}  // namespace
+
+Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, uint32_t second_offset_cells,
+                     uint32_t length_cells) {
+  Result result;
+  fs_.TwoInodesEnter(*this, first, second);
+  first.dio.WaitZero();
+  if (&first != &second) second.dio.WaitZero();
+  const auto flush = [&](Inode& inode, uint32_t offset) {
+    if (result.error != Error::kOk) return;
+    result.error = Writeback(*this).Range(inode, PageOf(offset), PagesFor(offset + length_cells));
+  };
+  flush(first, first_offset_cells);
+  flush(second, second_offset_cells);
+  scheduler().Point(OperationKind::kRead, first.id);
+  const auto room = [](const Inode& inode, uint32_t offset) { return inode.i_size - std::min(inode.i_size, offset); };
+  const uint32_t length =
+      std::min({length_cells, room(first, first_offset_cells), room(second, second_offset_cells)});
+  for (uint32_t at = 0; at < length && result.error == Error::kOk;) {
+    const uint32_t a = first_offset_cells + at;
+    const uint32_t b = second_offset_cells + at;
+    const uint32_t cells =
+        std::min({length - at, kPageCells - a % kPageCells, kPageCells - b % kPageCells});
+    result.error = DedupeCompare(*this).Page(first, a, second, b, cells);
+    at += cells;
+    if (result.error == Error::kOk) result.cells_done = at;
+  }
+  fs_.TwoInodesExit(*this, first, second);
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache

@@ -1,0 +1,303 @@
+#include "harness/pagecache/fault.h"
+
+#include <algorithm>
+
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/writeback.h"
+
+namespace ordeal::pagecache {
+
+// The entry through which the cell can be reached now, or null. No scheduling point: the hardware does it with the access.
+Pte* UserMemory::Present(Inode& file, uint32_t cell, bool write) {
+  Vma* vma = mm_.FindVma(file);
+  if (vma == nullptr) return nullptr;
+  Pte& pte = vma->table[PageOf(cell)];
+  return pte.folio != nullptr && (!write || pte.writable) ? &pte : nullptr;
+}
+
+Error UserMemory::Load(Inode& file, uint32_t cell, Stamp* stamp) {
+  for (;;) {
+    world_.scheduler().Point(OperationKind::kRead, file.id);
+    if (cell >= file.i_size) return Error::kSigBus;
+    if (const Pte* pte = Present(file, cell, false); pte != nullptr) {
+      *stamp = pte->folio->cells[cell % kPageCells];
+      return Error::kOk;
+    }
+    if (const Error error = Fault(file, PageOf(cell), false); error != Error::kOk) return error;
+  }
+}
+
+Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp) {
+  for (;;) {
+    world_.scheduler().Point(OperationKind::kWrite, file.id);
+    if (cell >= file.i_size) return Error::kSigBus;
+    if (Pte* pte = Present(file, cell, true); pte != nullptr) {
+      pte->folio->cells[cell % kPageCells] = stamp;
+      pte->dirty = true;
+      return Error::kOk;
+    }
+    if (const Error error = Fault(file, PageOf(cell), true); error != Error::kOk) return error;
+  }
+}
+
+bool UserMemory::LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp) {
+  if (cell >= file.i_size) return false;
+  const Pte* pte = Present(file, cell, false);
+  if (pte == nullptr) return false;
+  *stamp = pte->folio->cells[cell % kPageCells];
+  return true;
+}
+
+uint32_t UserMemory::FaultInReadable(Inode& file, uint32_t cell, uint32_t cells) {
+  for (uint32_t at = cell; at < cell + cells;) {
+    Stamp ignored;
+    if (Load(file, at, &ignored) != Error::kOk) return at - cell;
+    at = (PageOf(at) + 1) * kPageCells;
+  }
+  return cells;
+}
+
+Folio* UserMemory::Pin(Inode& file, uint32_t cell, bool write, Error* error) {
+  for (;;) {
+    world_.scheduler().Point(OperationKind::kRead, file.id);
+    *error = Error::kFault;
+    if (cell >= file.i_size) return nullptr;
+    if (const Pte* pte = Present(file, cell, write); pte != nullptr) {
+      ++pte->folio->refs;
+      ++pte->folio->pins;
+      *error = Error::kOk;
+      return pte->folio;
+    }
+    *error = Fault(file, PageOf(cell), write);
+    if (*error != Error::kOk) return nullptr;
+  }
+}
+
+void UserMemory::Unpin(Folio& folio) {
+  --folio.pins;
+  world_.memory().Put(folio);
+}
+
+// do_user_addr_fault: the second attempt may not drop mmap_lock.
+Error UserMemory::Fault(Inode& file, uint32_t page, bool write) {
+  for (bool allow_retry = true;; allow_retry = false) {
+    mm_.mmap_lock.LockShared();
+    if (mm_.FindVma(file) == nullptr) {
+      mm_.mmap_lock.UnlockShared();
+      return Error::kFault;
+    }
+    PageFault fault(world_, mm_, file, page, write, allow_retry);
+    const PageFault::Outcome outcome = fault.Handle();
+    if (!fault.mm_dropped()) mm_.mmap_lock.UnlockShared();
+    switch (outcome) {
+      case PageFault::Outcome::kDone: return Error::kOk;
+      case PageFault::Outcome::kSigBus: return Error::kSigBus;
+      case PageFault::Outcome::kNoMemory: return Error::kNoMemory;
+      case PageFault::Outcome::kRetry: break;
+    }
+  }
+}
+
+PageFault::Outcome PageFault::Handle() {
+  if (pte().folio != nullptr && (!write_ || pte().writable)) return Outcome::kDone;
+  if (!write_ && world_.options().fault_around) {
+    MapAround();
+    if (pte().folio != nullptr) return Outcome::kDone;
+  }
+  Folio* folio = pte().folio;
+  if (folio != nullptr) {
+    world_.memory().Get(*folio);  // write-protected: only page_mkwrite is needed
+  } else {
+    world_.fs().FaultEnter(world_, file_.mapping);
+    const Filled filled = FilemapFault(&folio);
+    world_.fs().FaultExit(world_, file_.mapping);
+    if (filled == Filled::kRetry) return Outcome::kRetry;
+    if (filled == Filled::kSigBus) return Outcome::kSigBus;
+    if (filled == Filled::kNoMemory) return Outcome::kNoMemory;
+    if (!write_) {
+      Install(*folio, false);
+      folio->lock.Unlock();
+      world_.memory().Put(*folio);
+      return Outcome::kDone;
+    }
+    folio->lock.Unlock();
+  }
+  if (Mkwrite(*folio)) {
+    Install(*folio, true);
+    folio->lock.Unlock();
+  }
+  world_.memory().Put(*folio);  // VM_FAULT_NOPAGE otherwise: the instruction faults again
+  return Outcome::kDone;
+}
+
+// maybe_unlock_mmap_for_io.
+void PageFault::MaybeDropMm() {
+  if (!allow_retry_ || mm_dropped_) return;
+  mm_.mmap_lock.UnlockShared();
+  mm_dropped_ = true;
+}
+
+// filemap_fault: on kLocked the folio is locked, up to date, in the tree and below the end of file, and mmap_lock is held.
+PageFault::Filled PageFault::FilemapFault(Folio** found) {
+  world_.scheduler().Point(OperationKind::kRead, file_.id);
+  if (page_ * kPageCells >= file_.i_size) return Filled::kSigBus;
+  bool mapping_locked = false;
+  Filled filled = FillAndLock(found, &mapping_locked);
+  if (filled == Filled::kLocked && mm_dropped_) {
+    (*found)->lock.Unlock();
+    filled = Filled::kRetry;
+  }
+  if (mapping_locked) world_.fs().FillExit(world_, file_.mapping, FillKind::kFault);
+  if (filled == Filled::kLocked) {
+    world_.scheduler().Point(OperationKind::kRead, file_.id);
+    if (page_ * kPageCells < file_.i_size) return filled;
+    (*found)->lock.Unlock();
+    filled = Filled::kSigBus;
+  }
+  if (*found != nullptr) world_.memory().Put(**found);
+  *found = nullptr;
+  return filled;
+}
+
+PageFault::Filled PageFault::FillAndLock(Folio** found, bool* mapping_locked) {
+  AddressSpace& mapping = file_.mapping;
+  Filemap filemap(world_);
+  const auto lock_mapping = [&] {
+    if (*mapping_locked) return;
+    world_.fs().FillEnter(world_, mapping, FillKind::kFault);
+    *mapping_locked = true;
+  };
+  bool missed = false;
+  for (;;) {
+    Folio* folio = filemap.Get(mapping, page_);
+    if (folio == nullptr && !missed) {
+      missed = true;
+      MaybeDropMm();
+      // The fill lock is not held here: readahead takes it by itself.
+      if (!*mapping_locked) {
+        filemap.Readahead(mapping, page_, page_ + 1 + world_.options().readahead_pages, FillKind::kFault);
+      }
+    }
+    if (folio == nullptr) {
+      lock_mapping();
+      folio = filemap.Get(mapping, page_);
+    } else if (!folio->uptodate) {
+      lock_mapping();
+    }
+    if (folio == nullptr) {
+      folio = world_.memory().Allocate(mapping, page_, Gfp::kNoFs);
+      if (folio == nullptr) return mm_dropped_ ? Filled::kRetry : Filled::kNoMemory;
+      folio->lock.LockNew();
+      const bool inserted = filemap.Insert(mapping, *folio);
+      folio->lock.Unlock();
+      if (!inserted) {
+        world_.memory().Put(*folio);
+        continue;
+      }
+    }
+    *found = folio;
+    if (!folio->lock.TryLock()) {
+      MaybeDropMm();
+      folio->lock.Lock();
+    }
+    const bool ours = folio->mapping == &mapping || filemap.SkipsRecheck(*folio);
+    if (ours && folio->uptodate) return Filled::kLocked;
+    if (ours && *mapping_locked) {
+      const Filled filled = ReadMissing(*folio);
+      if (filled != Filled::kLocked) return filled;
+    } else {
+      folio->lock.Unlock();
+      if (ours) lock_mapping();  // it has lost its data: fill it, under the lock
+    }
+    world_.memory().Put(*folio);
+    *found = nullptr;
+  }
+}
+
+// Reads the locked folio; kLocked means: done, look it up again.
+PageFault::Filled PageFault::ReadMissing(Folio& folio) {
+  MaybeDropMm();
+  Filemap(world_).SubmitRead(folio);
+  folio.lock.WaitUnlocked();
+  if (mm_dropped_) return Filled::kRetry;
+  return folio.uptodate || folio.mapping == nullptr ? Filled::kLocked : Filled::kSigBus;
+}
+
+bool PageFault::Mkwrite(Folio& folio) {
+  AddressSpace& mapping = file_.mapping;
+  world_.fs().MkwriteEnter(world_, mapping);
+  folio.lock.Lock();
+  world_.scheduler().Point(OperationKind::kRead, file_.id);
+  const bool ours = folio.mapping == &mapping || Filemap(world_).SkipsRecheck(folio);
+  const bool valid = ours && page_ * kPageCells < file_.i_size;
+  if (valid) {
+    Writeback(world_).Reserve(file_, page_);
+    Filemap(world_).SetDirty(folio);
+  } else {
+    folio.lock.Unlock();
+  }
+  world_.fs().MkwriteExit(world_, mapping);
+  return valid;
+}
+
+// With the folio locked. A page-table entry that has changed meanwhile wins; the access faults again.
+void PageFault::Install(Folio& folio, bool writable) {
+  world_.scheduler().Point(OperationKind::kWrite, folio.id());
+  Pte& entry = pte();
+  if (entry.folio == nullptr) {
+    entry = {&folio, writable, false};
+    ++folio.mapcount;
+    world_.memory().Get(folio);
+  } else if (entry.folio == &folio) {
+    entry.writable = entry.writable || writable;
+  }
+}
+
+// filemap_map_pages: cached, up-to-date folios that can be locked at once are mapped read-only.
+void PageFault::MapAround() {
+  AddressSpace& mapping = file_.mapping;
+  Filemap filemap(world_);
+  world_.fs().MapPagesEnter(world_, mapping);
+  const uint32_t end = std::min(page_ + 2, kFilePagesMax);
+  for (uint32_t index = page_ == 0 ? 0 : page_ - 1; index < end; ++index) {
+    if (mapping.pages[index] == nullptr) continue;
+    Folio* folio = filemap.Get(mapping, index);
+    if (folio == nullptr) continue;
+    if (folio->uptodate && folio->lock.TryLock()) {
+      Pte& entry = mm_.FindVma(file_)->table[index];
+      const bool valid = folio->mapping == &mapping && folio->uptodate && index * kPageCells < file_.i_size;
+      if (valid && entry.folio == nullptr) {
+        entry = {folio, false, false};
+        ++folio->mapcount;
+        world_.memory().Get(*folio);
+      }
+      folio->lock.Unlock();
+    }
+    world_.memory().Put(*folio);
+  }
+  world_.fs().MapPagesExit(world_, mapping);
+}
+
+Result World::Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  Result result;
+  for (uint32_t i = 0; i < length_cells; ++i) {
+    Stamp stamp;
+    result.error = UserMemory(*this, mm).Load(file, offset_cells + i, &stamp);
+    if (result.error != Error::kOk) break;
+    result.seen.push_back(stamp);
+    ++result.cells_done;
+  }
+  return Finish(std::move(result));
+}
+
+Result World::Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps) {
+  Result result;
+  for (const Stamp& stamp : stamps) {
+    result.error = UserMemory(*this, mm).Store(file, offset_cells + result.cells_done, stamp);
+    if (result.error != Error::kOk) break;
+    ++result.cells_done;
+  }
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache

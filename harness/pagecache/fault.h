@@ -1,0 +1,71 @@
+// Page faults (mm/memory.c and filemap_fault), and how a program or a system call reaches user memory that is a mapping.
+//
+// Thread-safety: tasks of one simulation.
+// Invariants:    a fault is called without the folio lock; it returns with mmap_lock as it found it.
+// Example:
+//   const Error error = UserMemory(world, mm).Store(file, cell, stamp);         // faults as often as it must
+//   const bool copied = UserMemory(world, mm).LoadAtomic(file, cell, &stamp);   // page faults disabled
+#ifndef ORDEAL_HARNESS_PAGECACHE_FAULT_H_
+#define ORDEAL_HARNESS_PAGECACHE_FAULT_H_
+
+#include "harness/pagecache/page_cache.h"
+
+namespace ordeal::pagecache {
+
+class UserMemory {
+ public:
+  UserMemory(World& world, Mm& mm) : world_(world), mm_(mm) {}
+
+  // One access to the cell that the mapping of `file` shows. kSigBus at or behind the end of file.
+  Error Load(Inode& file, uint32_t cell, Stamp* stamp);
+  Error Store(Inode& file, uint32_t cell, const Stamp& stamp);
+  // Without taking a fault: false if the page is not mapped.
+  bool LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp);
+  // Touches the pages of [cell, cell + cells) for reading; the number of cells that can be read from the first on.
+  uint32_t FaultInReadable(Inode& file, uint32_t cell, uint32_t cells);
+  // get_user_pages: a reference and a pin on the folio that shows the cell. Null: it cannot be reached (*error says why).
+  Folio* Pin(Inode& file, uint32_t cell, bool write, Error* error);
+  void Unpin(Folio& folio);
+
+ private:
+  Pte* Present(Inode& file, uint32_t cell, bool write);
+  Error Fault(Inode& file, uint32_t page, bool write);
+
+  World& world_;
+  Mm& mm_;
+};
+
+// One page fault, under mmap_lock held shared.
+class PageFault {
+ public:
+  PageFault(World& world, Mm& mm, Inode& file, uint32_t page, bool write, bool allow_retry)
+      : world_(world), mm_(mm), file_(file), page_(page), write_(write), allow_retry_(allow_retry) {}
+
+  enum class Outcome : uint8_t { kDone, kRetry, kSigBus, kNoMemory };
+  // handle_mm_fault. mmap_lock has been dropped if mm_dropped(), which implies kRetry.
+  Outcome Handle();
+  bool mm_dropped() const { return mm_dropped_; }
+
+ private:
+  enum class Filled : uint8_t { kLocked, kRetry, kSigBus, kNoMemory };
+  Filled FilemapFault(Folio** folio);
+  Filled FillAndLock(Folio** folio, bool* mapping_locked);
+  Filled ReadMissing(Folio& folio);
+  bool Mkwrite(Folio& folio);  // page_mkwrite; true: locked and dirty
+  void Install(Folio& folio, bool writable);
+  void MapAround();
+  void MaybeDropMm();
+  Pte& pte() { return mm_.FindVma(file_)->table[page_]; }
+
+  World& world_;
+  Mm& mm_;
+  Inode& file_;
+  const uint32_t page_;
+  const bool write_;
+  const bool allow_retry_;
+  bool mm_dropped_ = false;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_FAULT_H_

@@ -1,0 +1,65 @@
+#include "harness/pagecache/file_system.h"
+
+#include <utility>
+
+#include "harness/pagecache/page_cache.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+constexpr int kNondirectory2 = 4;  // I_MUTEX_NONDIR2
+constexpr int kSecondMapping = 1;
+
+}  // namespace
+
+void FileSystem::WriteEnter(World&, Inode& inode) const { inode.i_rwsem.LockExclusive(); }
+void FileSystem::WriteExit(World&, Inode& inode) const { inode.i_rwsem.UnlockExclusive(); }
+
+void FileSystem::DirectReadEnter(World&, Inode& inode) const { inode.i_rwsem.LockShared(); }
+void FileSystem::DirectReadExit(World&, Inode& inode) const { inode.i_rwsem.UnlockShared(); }
+
+LockMode FileSystem::DirectWriteEnter(World&, Inode& inode, uint32_t, uint32_t) const {
+  inode.i_rwsem.LockExclusive();
+  return LockMode::kExclusive;
+}
+void FileSystem::DirectWriteExit(World&, Inode& inode, LockMode mode) const {
+  if (mode == LockMode::kExclusive) inode.i_rwsem.UnlockExclusive();
+  if (mode == LockMode::kShared) inode.i_rwsem.UnlockShared();
+}
+
+void FileSystem::InvalidateEnter(World&, Inode& inode) const {
+  inode.i_rwsem.LockExclusive();
+  inode.dio.WaitZero();
+}
+void FileSystem::InvalidateExit(World&, Inode& inode) const { inode.i_rwsem.UnlockExclusive(); }
+
+void FileSystem::TwoInodesEnter(World&, Inode& first, Inode& second) const { LockTwoNondirectories(first, second); }
+void FileSystem::TwoInodesExit(World&, Inode& first, Inode& second) const { UnlockTwoNondirectories(first, second); }
+
+bool FileSystem::Swap(const Inode& first, const Inode& second) const {
+  return first.number > second.number && !bugs_.Has(Bug::kB67ArgumentOrder);
+}
+
+void FileSystem::LockTwoNondirectories(Inode& first, Inode& second) const {
+  const bool swap = Swap(first, second);
+  (swap ? second : first).i_rwsem.LockExclusive();
+  if (&first != &second) (swap ? first : second).i_rwsem.LockExclusive(kNondirectory2);
+}
+
+void FileSystem::UnlockTwoNondirectories(Inode& first, Inode& second) {
+  if (&first != &second) second.i_rwsem.UnlockExclusive();
+  first.i_rwsem.UnlockExclusive();
+}
+
+void FileSystem::InvalidateLockTwo(Inode& first, Inode& second) const {
+  const bool swap = Swap(first, second);
+  (swap ? second : first).mapping.invalidate_lock.LockExclusive();
+  if (&first != &second) (swap ? first : second).mapping.invalidate_lock.LockExclusive(kSecondMapping);
+}
+
+void FileSystem::InvalidateUnlockTwo(Inode& first, Inode& second) {
+  if (&first != &second) second.mapping.invalidate_lock.UnlockExclusive();
+  first.mapping.invalidate_lock.UnlockExclusive();
+}
+
+}  // namespace ordeal::pagecache

@@ -1,0 +1,142 @@
+#include "harness/pagecache/memory.h"
+
+#include <algorithm>
+
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/page_cache.h"
+#include "harness/pagecache/writeback.h"
+#include "lockdep/support/check.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+constexpr int kAllocationAttempts = 6;       // then ENOMEM; the kernel would try for ever or kill somebody
+constexpr int64_t kReclaimPauseNs = 50 * kStepNs;
+constexpr int kKswapdRounds = 8;             // fruitless ones, before it sleeps until the next allocation
+
+}  // namespace
+
+void Memory::Reset(uint32_t folios, bool with_kswapd) {
+  LD_CHECK(folios >= 4, "a machine needs at least 4 folios");
+  folios_ = folios;
+  low_watermark_ = std::max(2u, folios / 4);
+  with_kswapd_ = with_kswapd;
+  while (slots_.size() < folios) slots_.push_back(std::make_unique<std::optional<Folio>>());
+  for (auto& slot : slots_) slot->reset();
+  free_.clear();
+  for (uint32_t i = folios; i > 0; --i) free_.push_back(i - 1);
+  lru_.clear();
+  allocated_total_ = 0;
+}
+
+void Memory::Begin() {
+  id_ = world_.scheduler().NewObject("memory");
+  kswapd_ = kNoTask;
+  if (with_kswapd_) kswapd_ = world_.scheduler().Spawn("kswapd", [this] { Kswapd(); }, TaskKind::kDaemon);
+}
+
+Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
+  Scheduler& scheduler = world_.scheduler();
+  if (world_.faults().allocation && scheduler.Choose(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
+  for (int attempt = 0; free_.empty(); ++attempt) {
+    if (kswapd_ != kNoTask) scheduler.Wake(kswapd_);
+    if (attempt == kAllocationAttempts) return nullptr;
+    if (ReclaimOne()) continue;
+    if (gfp == Gfp::kNoRetry) return nullptr;
+    scheduler.Sleep(kReclaimPauseNs);
+  }
+  const uint32_t slot = free_.back();
+  free_.pop_back();
+  if (low() && kswapd_ != kNoTask) scheduler.Wake(kswapd_);
+  const uint64_t order_key = (static_cast<uint64_t>(mapping.host.number) << 32) | index;
+  Folio& folio = slots_[slot]->emplace(world_.sim(), world_.classes(), ++allocated_total_, order_key);
+  folio.slot = slot;
+  folio.index = index;
+  return &folio;
+}
+
+void Memory::Put(Folio& folio) {
+  if (world_.scheduler().unwinding() || --folio.refs > 0) return;
+  LD_CHECK(folio.refs == 0 && folio.mapping == nullptr && folio.mapcount == 0 && folio.pins == 0,
+           "a folio is freed while it is in use");
+  LD_CHECK(!folio.lock.locked() && !folio.writeback.is_set(), "a folio is freed while it is locked or written");
+  const uint32_t slot = folio.slot;
+  slots_[slot]->reset();
+  free_.push_back(slot);
+}
+
+void Memory::RemoveFromLru(Folio& folio) {
+  const auto it = std::find(lru_.begin(), lru_.end(), &folio);
+  LD_CHECK(it != lru_.end(), "a folio of a page tree is not in the LRU list");
+  lru_.erase(it);
+}
+
+// One round of reclaim: takes one clean folio that nobody uses (which one is a choice). False: there was none, or it slipped.
+bool Memory::ReclaimOne() {
+  absl::InlinedVector<Folio*, 16> candidates;
+  for (Folio* folio : lru_) {
+    const bool idle = folio->refs == 1 + folio->mapcount && folio->pins == 0;
+    if (idle && !folio->dirty && !folio->writeback.is_set() && !folio->lock.locked()) candidates.push_back(folio);
+  }
+  if (candidates.empty()) return false;
+  const int pick = world_.scheduler().Choose(ChoiceKind::kEviction, static_cast<int>(candidates.size()), id_);
+  Folio& folio = *candidates[static_cast<size_t>(pick)];
+  Get(folio);
+  const bool reclaimed = Filemap(world_).TryReclaim(folio, 1);
+  Put(folio);
+  return reclaimed;
+}
+
+// kswapd holds no lock when it starts a round; it writes dirty folios that it can lock at once.
+bool Memory::WriteOne() {
+  for (size_t i = 0; i < lru_.size(); ++i) {
+    Folio& folio = *lru_[i];
+    if (!folio.dirty || folio.writeback.is_set() || folio.lock.locked()) continue;
+    Get(folio);
+    const bool locked = folio.lock.TryLock();
+    bool started = false;
+    if (locked && folio.mapping != nullptr && folio.dirty && !folio.writeback.is_set()) {
+      Writeback(world_).Start(folio.mapping->host, folio);
+      started = true;
+    } else if (locked) {
+      folio.lock.Unlock();
+    }
+    Put(folio);
+    return started;
+  }
+  return false;
+}
+
+void Memory::Kswapd() {
+  Scheduler& scheduler = world_.scheduler();
+  int fruitless = 0;
+  for (;;) {
+    if (!low() || fruitless == kKswapdRounds) {
+      fruitless = 0;
+      scheduler.Block({.kind = OperationKind::kWait, .object = id_});
+      continue;
+    }
+    scheduler.Point(OperationKind::kWait, id_);
+    if (ReclaimOne() || WriteOne()) {
+      fruitless = 0;
+      continue;
+    }
+    ++fruitless;
+    scheduler.Sleep(kReclaimPauseNs);
+  }
+}
+
+Result World::DropCaches(Inode& file) {
+  Result result;
+  Filemap filemap(*this);
+  for (uint32_t page = 0; page < kFilePagesMax; ++page) {
+    if (file.mapping.pages[page] == nullptr) continue;
+    Folio* folio = filemap.Get(file.mapping, page);
+    if (folio == nullptr) continue;
+    if (!folio->dirty && filemap.TryReclaim(*folio, 1)) result.cells_done += kPageCells;
+    memory_.Put(*folio);
+  }
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache

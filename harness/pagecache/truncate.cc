@@ -1,0 +1,161 @@
+#include "harness/pagecache/truncate.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/writeback.h"
+
+namespace ordeal::pagecache {
+
+bool Truncation::DropPage(Inode& inode, uint32_t page) {
+  Filemap filemap(world_);
+  if (inode.mapping.pages[page] == nullptr) return false;
+  Folio* folio = filemap.Get(inode.mapping, page);
+  if (folio == nullptr) return false;
+  folio->lock.Lock();
+  if (folio->mapping == &inode.mapping) {
+    if (folio->writeback.is_set()) folio->writeback.WaitClear();
+    if (folio->mapcount > 0) filemap.Unmap(*folio);
+    filemap.Remove(*folio);
+  }
+  folio->lock.Unlock();
+  world_.memory().Put(*folio);
+  return true;
+}
+
+// The second pass over the page tables catches what faults have mapped between the first and the removal.
+void Truncation::DropPages(Inode& inode, uint32_t begin, uint32_t end) {
+  Filemap filemap(world_);
+  end = std::min(end, kFilePagesMax);
+  filemap.UnmapRange(inode, begin, end);
+  for (bool found = true; found;) {
+    found = false;
+    world_.scheduler().Point(OperationKind::kRead, inode.mapping.i_pages.id());
+    for (uint32_t page = begin; page < end; ++page) found |= DropPage(inode, page);
+  }
+  filemap.UnmapRange(inode, begin, end);
+}
+
+Error Truncation::ZeroToPageEnd(Inode& inode, uint32_t cell) {
+  Filemap filemap(world_);
+  const uint32_t page = PageOf(cell);
+  if (cell % kPageCells == 0 || page >= kFilePagesMax) return Error::kOk;
+  world_.scheduler().Point(OperationKind::kRead, inode.mapping.i_pages.id());
+  if (inode.mapping.pages[page] == nullptr && inode.extents[page].kind != ExtentKind::kWritten) return Error::kOk;
+  Folio* folio = filemap.GetLocked(inode.mapping, page);
+  if (folio == nullptr) return Error::kNoMemory;
+  Error error = Error::kOk;
+  if (!folio->uptodate) error = filemap.ReadLocked(*folio);
+  if (error == Error::kOk) {
+    folio->uptodate = true;
+    bool changed = false;
+    for (uint32_t c = cell % kPageCells; c < kPageCells; ++c) {
+      changed |= folio->cells[c] != Stamp::Zero();
+      folio->cells[c] = Stamp::Zero();
+    }
+    if (changed) {
+      Writeback(world_).Reserve(inode, page);
+      filemap.SetDirty(*folio);
+    }
+  }
+  folio->lock.Unlock();
+  world_.memory().Put(*folio);
+  return error;
+}
+
+void Truncation::FreeBlocks(Inode& inode, uint32_t begin, uint32_t end) {
+  end = std::min(end, kFilePagesMax);
+  inode.extent_lock.LockExclusive();
+  if (inode.dio.count() != 0) {
+    world_.NoteViolation("S9", "no direct I/O is in flight while blocks are freed",
+                         absl::StrCat("inode ", inode.number, " frees blocks under direct I/O"));
+  }
+  for (uint32_t page = begin; page < end; ++page) {
+    Extent& extent = inode.extents[page];
+    if (extent.has_block()) {
+      if (world_.device().HasWriteInFlight(extent.block)) {
+        world_.NoteViolation("S6", "no write is in flight to a freed block",
+                             absl::StrCat("page ", page, " of inode ", inode.number, " is freed while it is written"));
+      }
+      world_.allocator().Free(extent.block, inode.number);
+    }
+    extent = {};
+  }
+  inode.extent_lock.UnlockExclusive();
+}
+
+bool Truncation::Invalidate(Inode& inode, uint32_t begin, uint32_t end) {
+  Filemap filemap(world_);
+  AddressSpace& mapping = inode.mapping;
+  bool complete = true;
+  end = std::min(end, kFilePagesMax);
+  world_.scheduler().Point(OperationKind::kRead, mapping.i_pages.id());
+  for (uint32_t page = begin; page < end; ++page) {
+    if (mapping.pages[page] == nullptr) continue;
+    Folio* folio = filemap.Get(mapping, page);
+    if (folio == nullptr) continue;
+    if (folio->mapcount > 0) filemap.UnmapRange(inode, page, end);
+    folio->lock.Lock();
+    if (folio->mapping == &mapping) {
+      if (folio->writeback.is_set()) folio->writeback.WaitClear();
+      if (folio->mapcount > 0) filemap.Unmap(*folio);
+      complete &= filemap.RemoveIfClean(*folio, Filemap::kAnyRefs);
+    }
+    folio->lock.Unlock();
+    world_.memory().Put(*folio);
+  }
+  return complete;
+}
+
+Result World::Truncate(Inode& file, uint32_t size_cells) {
+  Result result;
+  if (size_cells > kFilePagesMax * kPageCells) {
+    result.error = Error::kInvalid;
+    return Finish(std::move(result));
+  }
+  Truncation truncation(*this);
+  fs_.InvalidateEnter(*this, file);
+  const uint32_t old_size = file.i_size;
+  result.error = truncation.ZeroToPageEnd(file, std::min(old_size, size_cells));
+  if (result.error == Error::kOk) {
+    scheduler().Point(OperationKind::kWrite, file.id);
+    file.i_size = size_cells;
+    if (size_cells < old_size) {
+      const uint32_t first = PagesFor(size_cells);
+      truncation.DropPages(file, first, kFilePagesMax);
+      // Stores that came between the zeroing and the new size (truncate_inode_pages_range zeroes the partial page again).
+      truncation.ZeroToPageEnd(file, size_cells);
+      const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent();
+      file.dropped = {frozen, first, kFilePagesMax};
+      truncation.FreeBlocks(file, first, kFilePagesMax);
+      file.dropped.active = false;
+    }
+  }
+  fs_.InvalidateExit(*this, file);
+  return Finish(std::move(result));
+}
+
+Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  Result result;
+  if (offset_cells % kPageCells != 0 || length_cells % kPageCells != 0) {
+    result.error = Error::kInvalid;
+    return Finish(std::move(result));
+  }
+  const uint32_t begin = PageOf(offset_cells);
+  const uint32_t end = std::min(begin + PageOf(length_cells), kFilePagesMax);
+  Truncation truncation(*this);
+  fs_.InvalidateEnter(*this, file);
+  result.error = Writeback(*this).Range(file, begin, end);
+  if (result.error == Error::kOk) {
+    truncation.DropPages(file, begin, end);
+    file.dropped = {true, begin, end};
+    truncation.FreeBlocks(file, begin, end);
+    file.dropped.active = false;
+    result.cells_done = length_cells;
+  }
+  fs_.InvalidateExit(*this, file);
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache

@@ -1,0 +1,168 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/page_cache.h"
+#include "harness/pagecache/writeback.h"
+#include "lockdep/support/check.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+constexpr int kQuiesceRounds = 16;
+
+}  // namespace
+
+World::World(Simulation& sim, const FileSystem& file_system, WorldOptions options)
+    : sim_(sim),
+      fs_(file_system),
+      options_(options),
+      classes_(LockClasses::Register(sim, file_system.lock_class_names())),
+      device_(options.disk_blocks),
+      allocator_(device_),
+      memory_(*this) {}
+
+void World::BeginRun() {
+  faults_ = options_.faults;
+  device_.Reset();
+  allocator_.Reset();
+  inodes_used_ = 0;
+  mms_used_ = 0;
+  inodes_.clear();
+  mms_.clear();
+  noted_.clear();
+  io_done_.emplace(sim_, classes_.block_io, "block I/O");
+  device_.Begin(*this);
+  memory_.Reset(options_.memory_folios, options_.kswapd);
+  memory_.Begin();
+  NewInode(InodeType::kDirectory);
+}
+
+void World::EndRun() {
+  memory_.Reset(options_.memory_folios, options_.kswapd);
+  for (auto& slot : mm_slots_) slot->reset();
+  for (auto& slot : inode_slots_) slot->reset();
+  io_done_.reset();
+  inodes_used_ = 0;
+  mms_used_ = 0;
+}
+
+Inode& World::NewInode(InodeType type) {
+  const auto slot = static_cast<size_t>(inodes_used_++);
+  if (slot == inode_slots_.size()) inode_slots_.push_back(std::make_unique<std::optional<Inode>>());
+  const auto uid = static_cast<uint32_t>(slot);
+  Inode& inode = inode_slots_[slot]->emplace(sim_, classes_, uid + 1, uid, type, options_.steal);
+  inodes_.push_back(&inode);
+  return inode;
+}
+
+Inode& World::CreateFile(absl::Span<const Stamp> content) {
+  LD_CHECK(content.size() <= kFilePagesMax * kPageCells, "a file has at most kFilePagesMax pages");
+  Inode& inode = NewInode(InodeType::kRegular);
+  inode.i_size = static_cast<uint32_t>(content.size());
+  for (uint32_t page = 0; page < PagesFor(inode.i_size); ++page) {
+    const uint32_t block = allocator_.Allocate(inode.number);
+    inode.extents[page] = {ExtentKind::kWritten, block};
+    for (uint32_t c = 0; c < kPageCells; ++c) {
+      const uint32_t cell = page * kPageCells + c;
+      device_.block(block)[c] = cell < inode.i_size ? content[cell] : Stamp::Zero();
+    }
+  }
+  return inode;
+}
+
+Mm& World::CreateMm() {
+  const auto slot = static_cast<size_t>(mms_used_++);
+  if (slot == mm_slots_.size()) mm_slots_.push_back(std::make_unique<std::optional<Mm>>());
+  Mm& mm = mm_slots_[slot]->emplace(sim_, classes_, static_cast<uint32_t>(mms_used_), options_.steal);
+  mms_.push_back(&mm);
+  return mm;
+}
+
+void World::Map(Mm& mm, Inode& file) {
+  LD_CHECK(mm.FindVma(file) == nullptr, "a file is mapped once in an mm");
+  mm.vmas.push_back(Vma{&file, {}});
+}
+
+Result World::FadviseWillNeed(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  fs_.ForceReadaheadEnter(*this, file);
+  const uint32_t end = std::min(PagesFor(offset_cells + length_cells), kFilePagesMax);
+  for (uint32_t page = PageOf(offset_cells); page < end; ++page) {
+    if (file.mapping.pages[page] != nullptr) continue;
+    Filemap(*this).Readahead(file.mapping, page, end, FillKind::kRead);
+  }
+  fs_.ForceReadaheadExit(*this, file);
+  return Finish({});
+}
+
+Result World::MadviseWillNeed(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  mm.mmap_lock.LockShared();
+  const bool mapped = mm.FindVma(file) != nullptr;
+  mm.mmap_lock.UnlockShared();  // dropped around the work; the mm may change meanwhile
+  Result result;
+  if (mapped) {
+    result = FadviseWillNeed(file, offset_cells, length_cells);
+  } else {
+    result.error = Error::kInvalid;
+  }
+  mm.mmap_lock.LockShared();
+  mm.mmap_lock.UnlockShared();
+  return Finish(std::move(result));
+}
+
+Result World::MapUnmap(Mm& mm) {
+  for (int i = 0; i < 2; ++i) {
+    mm.mmap_lock.LockExclusive();
+    mm.mmap_lock.UnlockExclusive();
+  }
+  return Finish({});
+}
+
+bool World::Quiesce() {
+  faults_ = {};
+  for (int round = 0; round < kQuiesceRounds; ++round) {
+    bool calm = device_.pending().empty();
+    for (int i = 0; i < inodes_used_; ++i) {
+      Inode& file = inode(i);
+      Writeback(*this).Range(file, 0, kFilePagesMax);
+      DropCaches(file);
+      calm &= file.mapping.nrpages == 0 && file.dio.count() == 0;
+    }
+    if (calm) return true;
+    // A daemon may still hold a folio.
+    scheduler().Sleep(16 * kStepNs);
+  }
+  return false;
+}
+
+Stamp World::DiskCell(const Inode& file, uint32_t cell) const {
+  const Extent& extent = file.extents[PageOf(cell)];
+  if (extent.kind != ExtentKind::kWritten || cell >= file.i_size) return Stamp::Zero();
+  return device_.block(extent.block)[cell % kPageCells];
+}
+
+std::optional<Stamp> World::CachedCell(const Inode& file, uint32_t cell) const {
+  const Folio* folio = file.mapping.pages[PageOf(cell)];
+  if (folio == nullptr || !folio->uptodate) return std::nullopt;
+  return folio->cells[cell % kPageCells];
+}
+
+bool World::CachedDirty(const Inode& file, uint32_t cell) const {
+  const Folio* folio = file.mapping.pages[PageOf(cell)];
+  return folio != nullptr && folio->dirty;
+}
+
+void World::NoteViolation(const char* id, const char* rule, std::string message) {
+  noted_.push_back({id, rule, std::move(message)});
+}
+
+// Every operation ends here: progress for the watchdog, results for the trace hash.
+Result World::Finish(Result result) {
+  scheduler().NoteProgress();
+  uint64_t word = (static_cast<uint64_t>(result.error) << 32) | result.cells_done;
+  for (const Stamp& stamp : result.seen) word = word * 0x9e3779b97f4a7c15u + HashOf(stamp);
+  scheduler().MixTrace(word);
+  return result;
+}
+
+}  // namespace ordeal::pagecache

@@ -1,0 +1,121 @@
+#include "harness/pagecache/writeback.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "harness/pagecache/filemap.h"
+
+namespace ordeal::pagecache {
+namespace {
+
+// The extent becomes written before the write-back bit clears, so that nobody reads zeros from it in between.
+void EndWriteback(World& world, Request& request, bool error) {
+  Folio& folio = *request.folio;
+  AddressSpace& mapping = *folio.mapping;
+  Extent& extent = mapping.host.extents[folio.index];
+  if (error) {
+    ++mapping.wb_err;
+    Filemap(world).SetDirty(folio);
+  } else if (extent.kind == ExtentKind::kUnwritten && extent.block == request.block) {
+    extent.kind = ExtentKind::kWritten;
+  }
+  folio.writeback.Clear();
+  world.memory().Put(folio);
+}
+
+}  // namespace
+
+void Writeback::Reserve(Inode& inode, uint32_t page) {
+  inode.extent_lock.LockExclusive();
+  if (inode.extents[page].kind == ExtentKind::kHole) inode.extents[page].kind = ExtentKind::kDelalloc;
+  inode.extent_lock.UnlockExclusive();
+}
+
+Error Writeback::Range(Inode& inode, uint32_t begin, uint32_t end) {
+  Filemap filemap(world_);
+  AddressSpace& mapping = inode.mapping;
+  const uint32_t errors_before = mapping.wb_err;
+  end = std::min(end, kFilePagesMax);
+  for (uint32_t page = begin; page < end; ++page) {
+    if (mapping.pages[page] == nullptr) continue;
+    Folio* folio = filemap.Get(mapping, page);
+    if (folio == nullptr) continue;
+    if (folio->dirty) {
+      folio->lock.Lock();
+      if (folio->mapping == &mapping && folio->writeback.is_set()) folio->writeback.WaitClear();
+      if (folio->mapping == &mapping && folio->dirty) {
+        Start(inode, *folio);
+      } else {
+        folio->lock.Unlock();
+      }
+    }
+    world_.memory().Put(*folio);
+  }
+  for (uint32_t page = begin; page < end; ++page) {
+    if (mapping.pages[page] == nullptr) continue;
+    Folio* folio = filemap.Get(mapping, page);
+    if (folio == nullptr) continue;
+    if (folio->writeback.is_set()) folio->writeback.WaitClear();
+    world_.memory().Put(*folio);
+  }
+  return mapping.wb_err == errors_before ? Error::kOk : Error::kIo;
+}
+
+// folio_clear_dirty_for_io: stores from here on fault, and dirty the folio again.
+void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
+  for (int i = 0; i < world_.mms(); ++i) {
+    Vma* vma = world_.mm(i).FindVma(inode);
+    if (vma == nullptr) continue;
+    Pte& pte = vma->table[folio.index];
+    if (pte.folio != &folio) continue;
+    if (pte.writable) world_.scheduler().Point(OperationKind::kWrite, folio.id());
+    pte.writable = false;
+    pte.dirty = false;
+  }
+  folio.dirty = false;
+}
+
+uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
+  inode.extent_lock.LockExclusive();
+  Extent& extent = inode.extents[page];
+  if (!extent.has_block()) {
+    if (extent.kind == ExtentKind::kHole) {
+      world_.NoteViolation("S4", "a dirty folio has a reserved or allocated block",
+                           absl::StrCat("page ", page, " of inode ", inode.number, " is written back over a hole"));
+    }
+    extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode.number)};
+  }
+  const uint32_t block = extent.block;
+  inode.extent_lock.UnlockExclusive();
+  return block;
+}
+
+void Writeback::Start(Inode& inode, Folio& folio) {
+  ClearDirtyForIo(inode, folio);
+  world_.scheduler().Point(OperationKind::kRead, inode.id);
+  const uint32_t first = folio.index * kPageCells;
+  if (first >= inode.i_size) {  // a truncate is about to drop it
+    folio.lock.Unlock();
+    return;
+  }
+  for (uint32_t c = 0; c < kPageCells; ++c) {
+    if (first + c >= inode.i_size) folio.cells[c] = Stamp::Zero();
+  }
+  const uint32_t block = AllocateBlock(inode, folio.index);
+  folio.writeback.Set();
+  world_.memory().Get(folio);
+  world_.device().Submit(
+      {.kind = RequestKind::kWriteback, .block = block, .folio = &folio, .end_io = &EndWriteback});
+  folio.lock.Unlock();
+}
+
+Result World::Fsync(Inode& file) {
+  Result result;
+  Writeback(*this).Range(file, 0, kFilePagesMax);
+  scheduler().Point(OperationKind::kRead, file.id);
+  if (file.mapping.wb_err != file.mapping.wb_err_seen) result.error = Error::kIo;
+  file.mapping.wb_err_seen = file.mapping.wb_err;
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache

@@ -1,0 +1,34 @@
+// Writing dirty folios to the device (protocols 1.4.11), and reserving the block that a dirty folio needs.
+//
+// Thread-safety: tasks of one simulation.
+// Invariants:    a dirty folio of a file below i_size has a reserved or allocated block. A folio whose write failed is dirty
+//                again, and its mapping has an error to report: an injected I/O error delays data but never loses it.
+// Example:       if (Writeback(world).Range(inode, 0, 4) != Error::kOk) return EIO;
+#ifndef ORDEAL_HARNESS_PAGECACHE_WRITEBACK_H_
+#define ORDEAL_HARNESS_PAGECACHE_WRITEBACK_H_
+
+#include "harness/pagecache/page_cache.h"
+
+namespace ordeal::pagecache {
+
+class Writeback {
+ public:
+  explicit Writeback(World& world) : world_(world) {}
+
+  // A hole becomes a reservation (takes the extent lock).
+  void Reserve(Inode& inode, uint32_t page);
+  // Writes the dirty folios of pages [begin, end) and waits for them; kIo if one failed.
+  Error Range(Inode& inode, uint32_t begin, uint32_t end);
+  // Starts the write of a locked, dirty folio of `inode` that is not under write-back, and unlocks it.
+  void Start(Inode& inode, Folio& folio);
+
+ private:
+  void ClearDirtyForIo(Inode& inode, Folio& folio);
+  uint32_t AllocateBlock(Inode& inode, uint32_t page);
+
+  World& world_;
+};
+
+}  // namespace ordeal::pagecache
+
+#endif  // ORDEAL_HARNESS_PAGECACHE_WRITEBACK_H_
