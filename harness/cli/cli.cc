@@ -12,6 +12,8 @@
 #include "harness/cli/arguments.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/exit_status.h"
+#include "harness/cli/kernel_command.h"
+#include "harness/cli/model_graph.h"
 
 namespace ordeal {
 namespace {
@@ -34,6 +36,9 @@ class Program {
     AddReplay();
     AddNightly();
     AddCorpus();
+    KernelHooks hooks;
+    hooks.model_graph = [this](const std::string& filesystem) { return ModelOrderGraph(registry_, filesystem); };
+    AddKernelCommand(app_, hooks, &command_);
   }
 
   int Run(int argc, char** argv) {
