@@ -1,0 +1,64 @@
+// Runs workloads on a scratch file system of the real kernel and records the lock orders that it uses.
+//
+// All of it happens in a child process, the sandbox: it makes the file system, loads the probe, forks the workload's
+// processes, and takes everything down: at the end, on an error, on SIGINT, SIGTERM or SIGHUP, and when the caller dies. If
+// the sandbox itself is killed, the kernel removes what it held (scratch_file_system.h).
+//
+// Thread-safety: none: it forks, and it handles SIGINT, SIGTERM and SIGHUP while it runs. Call it with one thread.
+// Invariants:    when it returns, no mount, loop device or file of the run is left; if one is, the status says so.
+// Cost:          about 0.3 s beside the workload.
+// Example:
+//   KernelRunOptions options;
+//   options.workload = [](uint64_t seed) { return Generate(seed); };
+//   ASSIGN_OR_RETURN(const KernelRunResult result, RunOnKernel(options));
+//   out << result.graph.ToString();
+#ifndef ORDEAL_BPF_KERNEL_RUN_H_
+#define ORDEAL_BPF_KERNEL_RUN_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bpf/run_statistics.h"
+#include "harness/workload/file_operation.h"
+#include "lockdep/report/order_graph.h"
+
+namespace ordeal::bpf {
+
+struct KernelRunOptions {
+  std::string file_system = "xfs";
+  uint64_t seed = 1;            // of the first round; the next rounds count up
+  uint64_t operations_max = 0;  // ends after the round that reaches it; 0: no bound
+  double time_s = 10;           // ends the rounds
+  bool record = true;           // false: the workload alone, to measure what recording costs
+  std::string image_directory;  // empty: $TMPDIR or /tmp
+  // The workload of one round: a pure function of the seed. Each round has fresh files and processes.
+  std::function<absl::StatusOr<Workload>(uint64_t seed)> workload;
+  // Called about once a second, if set.
+  std::function<void(uint64_t operations, double seconds)> progress;
+};
+
+struct KernelRunResult {
+  lockdep::OrderGraph graph;  // no edges if not recorded
+  std::vector<OperationCount> counts;
+  uint64_t operations = 0;
+  uint64_t rounds = 0;
+  double seconds = 0;           // of the workload, without setting up and taking down
+  double workload_seconds = 0;  // of those, from the opening of a round's gate to the end of its last process
+};
+
+// Unavailable: cannot run here; the message is the reason and what to do about it.
+absl::Status CheckKernelRun(const KernelRunOptions& options);
+
+// Cancelled: interrupted by a signal, and everything was removed.
+absl::StatusOr<KernelRunResult> RunOnKernel(const KernelRunOptions& options);
+
+// "6.18.44".
+std::string KernelRelease();
+
+}  // namespace ordeal::bpf
+
+#endif  // ORDEAL_BPF_KERNEL_RUN_H_

@@ -1,0 +1,33 @@
+// Names for addresses in the kernel, from /proc/kallsyms.
+//
+// Thread-safety: const methods from any thread.
+// Invariants:    an address before the first symbol, or a kernel that hides its addresses, gives "".
+// Cost:          Load reads the whole list (about 10 MB); Name is a binary search.
+// Example:
+//   const KernelSymbols symbols = KernelSymbols::Load();
+//   symbols.Name(caller);   // "xfs_file_write_checks"
+#ifndef ORDEAL_BPF_KERNEL_SYMBOLS_H_
+#define ORDEAL_BPF_KERNEL_SYMBOLS_H_
+
+#include <cstdint>
+#include <istream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ordeal::bpf {
+
+class KernelSymbols {
+ public:
+  static KernelSymbols Load();
+  static KernelSymbols Parse(std::istream& kallsyms);
+  // Without the compiler's suffixes (".isra.0"), so that two builds of a kernel compare.
+  std::string Name(uint64_t address) const;
+
+ private:
+  std::vector<std::pair<uint64_t, std::string>> functions_;  // by address
+};
+
+}  // namespace ordeal::bpf
+
+#endif  // ORDEAL_BPF_KERNEL_SYMBOLS_H_

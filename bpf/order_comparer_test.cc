@@ -1,0 +1,199 @@
+#include "bpf/order_comparer.h"
+
+#include "bpf/class_map.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace ordeal::bpf {
+namespace {
+
+using lockdep::Instances;
+using lockdep::Mode;
+using lockdep::OrderGraph;
+using lockdep::OrderNode;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr Mode X = Mode::kExclusive;
+constexpr Mode S = Mode::kShared;
+constexpr Mode R = Mode::kSharedRecursive;
+
+OrderGraph::Edge Edge(const char* from, const char* to, Mode from_mode = X, Mode to_mode = X,
+                      Instances instances = Instances::kUnrelated) {
+  return {.from = {from, 0, from_mode},
+          .to = {to, 0, to_mode},
+          .instances = instances,
+          .count = 1,
+          .from_site = "",
+          .to_site = ""};
+}
+
+OrderGraph Graph(const char* source, std::vector<OrderGraph::Edge> edges) {
+  OrderGraph graph;
+  graph.source = source;
+  graph.edges = std::move(edges);
+  graph.Normalise();
+  return graph;
+}
+
+std::vector<std::string> Names(const std::vector<ComparedPair>& pairs) {
+  std::vector<std::string> names;
+  for (const ComparedPair& pair : pairs) names.push_back(pair.from + " -> " + pair.to);
+  return names;
+}
+
+// The same three classes on both sides under the names each side uses.
+OrderGraph Model(std::vector<OrderGraph::Edge> more = {}) {
+  std::vector<OrderGraph::Edge> edges = {Edge("xfs_iolock", "xfs_mmaplock"), Edge("xfs_mmaplock", "xfs_ilock")};
+  edges.insert(edges.end(), more.begin(), more.end());
+  return Graph("model xfs", edges);
+}
+OrderGraph Kernel(std::vector<OrderGraph::Edge> more = {}) {
+  std::vector<OrderGraph::Edge> edges = {Edge("&sb->s_type->i_mutex_key#16", "mapping.invalidate_lock#3"),
+                                         Edge("mapping.invalidate_lock#3", "&xfs_nondir_ilock_class")};
+  edges.insert(edges.end(), more.begin(), more.end());
+  return Graph("kernel 6.18 xfs", edges);
+}
+
+TEST(ClassMapTest, MapsTheNamesOfTheModelTheProbeAndTheKernelsValidator) {
+  for (const char* name : {"xfs_iolock", "i_rwsem", "&sb->s_type->i_mutex_key#16", "IOLOCK"}) {
+    EXPECT_EQ(LockToken(name), "IOLOCK") << name;
+  }
+  for (const char* name : {"xfs_mmaplock", "invalidate_lock", "mapping.invalidate_lock#3"}) {
+    EXPECT_EQ(LockToken(name), "MMAPLOCK") << name;
+  }
+  EXPECT_EQ(LockToken("xfs_ilock"), "ILOCK");
+  EXPECT_EQ(LockToken("&xfs_dir_ilock_class"), "ILOCK(dir)");
+  EXPECT_EQ(LockToken("&type->i_mutex_dir_key#4"), "IOLOCK(dir)");
+  EXPECT_EQ(LockToken("&mm->mmap_lock"), "mmap_lock");
+}
+
+TEST(ClassMapTest, AnUnknownNameIsItsOwnToken) { EXPECT_EQ(LockToken("jbd2_handle"), "jbd2_handle"); }
+
+TEST(OrderComparerTest, SortsPairsIntoTheFourLists) {
+  const Comparison comparison = CompareOrderGraphs(Model({Edge("xfs_iolock", "xfs_ilock")}), Kernel());
+  EXPECT_THAT(Names(comparison.both), ElementsAre("IOLOCK -> MMAPLOCK", "MMAPLOCK -> ILOCK"));
+  EXPECT_THAT(Names(comparison.only_model), ElementsAre("IOLOCK -> ILOCK"));
+  EXPECT_THAT(comparison.only_kernel, IsEmpty());
+  EXPECT_THAT(comparison.reversed, IsEmpty());
+  EXPECT_FALSE(comparison.contradicts());
+
+  const Comparison other = CompareOrderGraphs(Model(), Kernel({Edge("i_rwsem", "xfs_ilock")}));
+  EXPECT_THAT(Names(other.only_kernel), ElementsAre("IOLOCK -> ILOCK"));
+  EXPECT_THAT(other.only_model, IsEmpty());
+}
+
+// The pair: an edge against the model's is found, the same edge in its direction is not.
+TEST(OrderComparerTest, FindsAReversedEdge) {
+  const Comparison comparison =
+      CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock")}), Kernel({Edge("invalidate_lock", "mmap_lock")}));
+  ASSERT_THAT(Names(comparison.reversed), ElementsAre("MMAPLOCK -> mmap_lock"));
+  EXPECT_THAT(comparison.only_kernel, IsEmpty());
+  EXPECT_THAT(comparison.only_model, IsEmpty());
+  EXPECT_TRUE(comparison.contradicts());
+  ASSERT_THAT(comparison.cycles, SizeIs(1));
+  EXPECT_THAT(FormatComparison(comparison),
+              HasSubstr("MMAPLOCK -> mmap_lock in the kernel; mmap_lock -> MMAPLOCK in the model"));
+}
+
+TEST(OrderComparerTest, ReportsNothingReversedWhenTheDirectionsAgree) {
+  const Comparison comparison =
+      CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock")}), Kernel({Edge("mmap_lock", "invalidate_lock")}));
+  EXPECT_THAT(comparison.reversed, IsEmpty());
+  EXPECT_THAT(comparison.cycles, IsEmpty());
+  EXPECT_FALSE(comparison.contradicts());
+}
+
+TEST(OrderComparerTest, AReversedPairOfReadersIsToldButIsNoCycle) {
+  const Comparison comparison = CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock", S, R)}),
+                                                   Kernel({Edge("invalidate_lock", "mmap_lock", S, R)}));
+  EXPECT_THAT(comparison.reversed, SizeIs(1));
+  EXPECT_THAT(comparison.cycles, IsEmpty());
+  EXPECT_THAT(comparison.reader_cycles, IsEmpty());
+}
+
+TEST(OrderComparerTest, SubclassesAreNodesOfTheirOwn) {
+  OrderGraph::Edge up = Edge("xfs_ilock", "xfs_ilock");
+  up.to.subclass = 1;
+  OrderGraph::Edge down = up;
+  std::swap(down.from, down.to);
+  EXPECT_THAT(Names(CompareOrderGraphs(Model({up}), Kernel({up})).both),
+              ElementsAre("ILOCK -> ILOCK/1", "IOLOCK -> MMAPLOCK", "MMAPLOCK -> ILOCK"));
+  EXPECT_THAT(Names(CompareOrderGraphs(Model({up}), Kernel({down})).reversed), ElementsAre("ILOCK/1 -> ILOCK"));
+}
+
+TEST(OrderComparerTest, ClassesOfOneSideAreNamedNotCompared) {
+  const Comparison comparison = CompareOrderGraphs(Model({Edge("xfs_mmaplock", "folio_lock")}), Kernel());
+  EXPECT_THAT(comparison.only_model, IsEmpty());
+  EXPECT_THAT(comparison.unseen_by_kernel, ElementsAre("folio_lock"));
+}
+
+// Goal: a contradiction that no pair shows. Method: each side is acyclic, and they share no pair.
+TEST(OrderComparerTest, FindsACycleThatOnlyTheUnionHas) {
+  const OrderGraph model = Graph("model", {Edge("a", "b"), Edge("b", "c")});
+  const Comparison comparison = CompareOrderGraphs(model, Graph("kernel", {Edge("c", "d"), Edge("d", "a")}));
+  EXPECT_THAT(comparison.reversed, IsEmpty());
+  ASSERT_THAT(comparison.cycles, SizeIs(1));
+  EXPECT_THAT(comparison.cycles[0].edges, SizeIs(4));
+  EXPECT_TRUE(comparison.contradicts());
+  EXPECT_THAT(CompareOrderGraphs(model, Graph("kernel", {Edge("c", "d"), Edge("a", "d")})).cycles, IsEmpty());
+}
+
+TEST(OrderCyclesTest, PlainReadersMeetingAreACycleOnlyBehindAQueuedWriter) {
+  const Comparison comparison = CompareOrderGraphs(Graph("m", {Edge("a", "b", S, S)}), Graph("k", {Edge("b", "a", S, S)}));
+  EXPECT_THAT(comparison.cycles, IsEmpty());
+  EXPECT_THAT(comparison.reader_cycles, SizeIs(1));
+}
+
+TEST(OrderCyclesTest, OneExclusiveSideAtEachLockMakesACycle) {
+  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", S, X)}), Graph("k", {Edge("b", "a", S, X)})).cycles, SizeIs(1));
+  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", S, X)}), Graph("k", {Edge("b", "a", S, R)})).cycles,
+              IsEmpty());
+  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", X, S)}), Graph("k", {Edge("b", "a", S, R)})).cycles,
+              IsEmpty());
+  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", X, R)}), Graph("k", {Edge("b", "a", X, R)})).cycles, SizeIs(1));
+}
+
+// Goal: the search looks at modes along the way, not at nodes. Method: a node that only a second, exclusive edge passes.
+TEST(OrderCyclesTest, TakesTheStrongEdgeOfTwoBetweenTheSameNodes) {
+  const std::vector<UnionEdge> weak = {{Edge("a", "b", X, R), ""}, {Edge("b", "c", S, X), ""}, {Edge("c", "a"), ""}};
+  EXPECT_THAT(FindOrderCycles(weak), IsEmpty());
+  std::vector<UnionEdge> strong = weak;
+  strong.push_back({Edge("a", "b", X, X), ""});
+  EXPECT_THAT(FindOrderCycles(strong), SizeIs(1));
+}
+
+TEST(OrderCyclesTest, TwoObjectsOfOneClassAreACycleOnlyInBothOrders) {
+  const UnionEdge up{Edge("i", "i", X, X, Instances::kAscending), ""};
+  const UnionEdge down{Edge("i", "i", X, X, Instances::kDescending), ""};
+  const UnionEdge same{Edge("i", "i", X, X, Instances::kSame), ""};
+  const UnionEdge unknown{Edge("i", "i"), ""};
+  EXPECT_THAT(FindOrderCycles({up}), IsEmpty());
+  EXPECT_THAT(FindOrderCycles({unknown}), IsEmpty());
+  EXPECT_THAT(FindOrderCycles({up, down}), SizeIs(1));
+  EXPECT_THAT(FindOrderCycles({same}), SizeIs(1));
+}
+
+TEST(OrderComparerTest, DirectoriesAreFoldedOnlyWhenOneSideDoesNotTellThemApart) {
+  const OrderGraph kernel = Kernel({Edge("xfs_dir_ilock", "xfs_ilock")});
+  EXPECT_TRUE(CompareOrderGraphs(Model(), kernel).directories_folded);
+  const Comparison apart = CompareOrderGraphs(Model({Edge("xfs_dir_ilock", "xfs_ilock")}), kernel);
+  EXPECT_FALSE(apart.directories_folded);
+  EXPECT_THAT(Names(apart.both), ElementsAre("ILOCK(dir) -> ILOCK", "IOLOCK -> MMAPLOCK", "MMAPLOCK -> ILOCK"));
+}
+
+TEST(OrderComparerTest, JsonHasTheFourListsAndWhatWasLost) {
+  OrderGraph kernel = Kernel({Edge("invalidate_lock", "mmap_lock")});
+  kernel.counters = {{"lost: edge map full", 2}, {"events used", 9}};
+  const nlohmann::ordered_json json = ComparisonToJson(CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock")}), kernel));
+  EXPECT_EQ(json["reversed"][0]["from"], "MMAPLOCK");
+  EXPECT_EQ(json["both"].size(), 2u);
+  EXPECT_EQ(json["cycles"].size(), 1u);
+  EXPECT_EQ(json["lost"], 2);
+  EXPECT_EQ(json["contradicts"], true);
+}
+
+}  // namespace
+}  // namespace ordeal::bpf

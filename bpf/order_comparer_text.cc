@@ -1,0 +1,145 @@
+// Comparisons as text for people and as JSON for programs.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "bpf/order_comparer.h"
+
+namespace ordeal::bpf {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string Sites(const PairEvidence& evidence) {
+  if (evidence.from_site.empty() && evidence.to_site.empty()) return "";
+  return absl::StrCat("  [", evidence.from_site.empty() ? "?" : evidence.from_site, " -> ",
+                      evidence.to_site.empty() ? "?" : evidence.to_site, "]");
+}
+
+std::string Evidence(const char* who, const PairEvidence& evidence) {
+  return absl::StrFormat("      %-6s %10d  %s%s\n", who, evidence.count, absl::StrJoin(evidence.modes, " "),
+                         Sites(evidence));
+}
+
+void AppendPairs(const char* title, const std::vector<ComparedPair>& pairs, bool reversed, std::string* text) {
+  absl::StrAppendFormat(text, "\n%s (%d)\n", title, pairs.size());
+  for (const ComparedPair& pair : pairs) {
+    absl::StrAppend(text, "  ", pair.from, " -> ", pair.to);
+    if (reversed) absl::StrAppend(text, " in the kernel; ", pair.to, " -> ", pair.from, " in the model");
+    absl::StrAppend(text, "\n");
+    if (!pair.model.modes.empty()) absl::StrAppend(text, Evidence("model", pair.model));
+    if (!pair.kernel.modes.empty()) absl::StrAppend(text, Evidence("kernel", pair.kernel));
+  }
+}
+
+void AppendCycles(const char* title, const std::vector<OrderCycle>& cycles, std::string* text) {
+  absl::StrAppendFormat(text, "\n%s (%d)\n", title, cycles.size());
+  for (size_t i = 0; i < cycles.size(); ++i) {
+    absl::StrAppendFormat(text, "  cycle %d\n%s", i + 1, cycles[i].ToString());
+  }
+}
+
+ordered_json EvidenceToJson(const PairEvidence& evidence) {
+  return {{"count", evidence.count},
+          {"modes", evidence.modes},
+          {"from_site", evidence.from_site},
+          {"to_site", evidence.to_site}};
+}
+
+ordered_json PairsToJson(const std::vector<ComparedPair>& pairs) {
+  ordered_json list = ordered_json::array();
+  for (const ComparedPair& pair : pairs) {
+    ordered_json item = {{"from", pair.from}, {"to", pair.to}};
+    if (!pair.model.modes.empty()) item["model"] = EvidenceToJson(pair.model);
+    if (!pair.kernel.modes.empty()) item["kernel"] = EvidenceToJson(pair.kernel);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+ordered_json EdgeToJson(const lockdep::OrderGraph::Edge& edge) {
+  return {{"from", edge.from.ToString()},
+          {"to", edge.to.ToString()},
+          {"instances", lockdep::InstancesName(edge.instances)},
+          {"count", edge.count},
+          {"from_site", edge.from_site},
+          {"to_site", edge.to_site}};
+}
+
+ordered_json CyclesToJson(const std::vector<OrderCycle>& cycles) {
+  ordered_json list = ordered_json::array();
+  for (const OrderCycle& cycle : cycles) {
+    ordered_json edges = ordered_json::array();
+    for (const UnionEdge& step : cycle.edges) {
+      ordered_json edge = EdgeToJson(step.edge);
+      edge["in"] = step.source;
+      edges.push_back(std::move(edge));
+    }
+    list.push_back(std::move(edges));
+  }
+  return list;
+}
+
+ordered_json CountersToJson(const std::vector<lockdep::OrderGraph::Counter>& counters) {
+  ordered_json object = ordered_json::object();
+  for (const lockdep::OrderGraph::Counter& counter : counters) object[counter.name] = counter.value;
+  return object;
+}
+
+}  // namespace
+
+std::string FormatComparison(const Comparison& comparison) {
+  std::string text =
+      absl::StrCat("model   ", comparison.model_source, "\nkernel  ", comparison.kernel_source,
+                   "\n(X exclusive, S shared, R recursive reader; \"A -> B\": B was acquired while A was held)\n");
+  AppendPairs("in both", comparison.both, false, &text);
+  AppendPairs("only in the model: the kernel's workload did not get there", comparison.only_model, false, &text);
+  AppendPairs("only in the kernel: the model lacks this path", comparison.only_kernel, false, &text);
+  AppendPairs("reversed", comparison.reversed, true, &text);
+  AppendCycles("cycles in the union", comparison.cycles, &text);
+  if (!comparison.reader_cycles.empty()) {
+    AppendCycles("cycles of readers: deadlocks only if a writer queues between them; not counted",
+                 comparison.reader_cycles, &text);
+  }
+  absl::StrAppend(&text, "\nnot compared\n  only the model sees: ",
+                  comparison.unseen_by_kernel.empty() ? "-" : absl::StrJoin(comparison.unseen_by_kernel, ", "),
+                  "\n  only the kernel sees: ",
+                  comparison.unseen_by_model.empty() ? "-" : absl::StrJoin(comparison.unseen_by_model, ", "), "\n");
+  if (comparison.directories_folded) {
+    absl::StrAppend(&text, "  (one side does not tell directories apart: their locks are counted with those of files)\n");
+  }
+  absl::StrAppend(&text, "\nrecording lost ", comparison.lost(), " events\n",
+                  comparison.contradicts() ? "The orders contradict each other.\n" : "No order is reversed.\n");
+  return text;
+}
+
+ordered_json ComparisonToJson(const Comparison& comparison) {
+  return {{"model", comparison.model_source},
+          {"kernel", comparison.kernel_source},
+          {"both", PairsToJson(comparison.both)},
+          {"only_model", PairsToJson(comparison.only_model)},
+          {"only_kernel", PairsToJson(comparison.only_kernel)},
+          {"reversed", PairsToJson(comparison.reversed)},
+          {"cycles", CyclesToJson(comparison.cycles)},
+          {"reader_cycles", CyclesToJson(comparison.reader_cycles)},
+          {"unseen_by_kernel", comparison.unseen_by_kernel},
+          {"unseen_by_model", comparison.unseen_by_model},
+          {"directories_folded", comparison.directories_folded},
+          {"counters", CountersToJson(comparison.counters)},
+          {"lost", comparison.lost()},
+          {"contradicts", comparison.contradicts()}};
+}
+
+ordered_json OrderGraphToJson(const lockdep::OrderGraph& graph) {
+  ordered_json nodes = ordered_json::array();
+  for (const lockdep::OrderGraph::Acquired& acquired : graph.nodes) {
+    nodes.push_back({{"node", acquired.node.ToString()}, {"acquired", acquired.count}});
+  }
+  ordered_json edges = ordered_json::array();
+  for (const lockdep::OrderGraph::Edge& edge : graph.edges) edges.push_back(EdgeToJson(edge));
+  return {{"source", graph.source},
+          {"nodes", std::move(nodes)},
+          {"edges", std::move(edges)},
+          {"counters", CountersToJson(graph.counters)}};
+}
+
+}  // namespace ordeal::bpf
