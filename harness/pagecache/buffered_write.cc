@@ -10,6 +10,10 @@
 namespace ordeal::pagecache {
 namespace {
 
+// Copies in a row that found the source page gone again. It happens when memory cannot hold source and destination at once:
+// the kernel would kill somebody, the model reports ENOMEM.
+constexpr int kFruitlessCopiesMax = 32;
+
 class BufferedWrite {
  public:
   BufferedWrite(World& world, Mm& mm, const Io& io)
@@ -37,10 +41,13 @@ void BufferedWrite::Run(Result* result) {
     result->error = Truncation(world_).ZeroToPageEnd(inode_, inode_.i_size);
   }
   const uint32_t end = io_.offset_cells + io_.length_cells;
+  int fruitless = 0;
   while (result->error == Error::kOk && io_.offset_cells + result->cells_done < end) {
     const uint32_t at = io_.offset_cells + result->cells_done;
     const uint32_t cells = std::min(end, (PageOf(at) + 1) * kPageCells) - at;
     result->error = WriteChunk(at, cells, result);
+    fruitless = io_.offset_cells + result->cells_done == at ? fruitless + 1 : 0;
+    if (fruitless == kFruitlessCopiesMax) result->error = Error::kNoMemory;
   }
 }
 

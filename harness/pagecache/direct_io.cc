@@ -245,14 +245,14 @@ Result DirectIo::Write(LockMode mode) {
   inode_.dio.Begin();
   SubmitWrites(&result);
   WaitAll();
-  if (mapped()) {
-    for (uint32_t i = 0; i < result.cells_done; ++i) result.seen.push_back(segments_[PageOf(i)].source[i % kPageCells]);
-  }
   Unpin(false);
   const bool early = world_.bugs().Has(Bug::kB16InvalidateBeforeConversion);
   if (early) InvalidateAgain(&result);
   EndWrite(&result);
   if (!early) InvalidateAgain(&result);
+  if (mapped()) {
+    for (uint32_t i = 0; i < result.cells_done; ++i) result.seen.push_back(segments_[PageOf(i)].source[i % kPageCells]);
+  }
   // A folio that was filled from the old blocks, dirtied and written back meanwhile leaves no trace but this count.
   const bool silent = world_.bugs().Has(Bug::kB17SilentInvalidateFailure);
   if (!silent && Dirtied() != dirtied_after_flush) result.cache_conflict = true;

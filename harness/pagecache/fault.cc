@@ -54,7 +54,8 @@ uint32_t UserMemory::FaultInReadable(Inode& file, uint32_t cell, uint32_t cells)
     if (Load(file, at, &ignored) != Error::kOk) return at - cell;
     at = (PageOf(at) + 1) * kPageCells;
   }
-  return cells;
+  // Never more than can be copied as a whole: a chunk with an end that cannot be reached would be tried for ever.
+  return std::min(cells, file.i_size - std::min(file.i_size, cell));
 }
 
 Folio* UserMemory::Pin(Inode& file, uint32_t cell, bool write, Error* error) {

@@ -55,6 +55,7 @@ void Filemap::Remove(Folio& folio) {
   --mapping.nrpages;
   folio.mapping = nullptr;
   folio.dirty = false;
+  folio.dirty_tag = false;
   world_.memory().RemoveFromLru(folio);
   mapping.i_pages.Unlock();
   world_.memory().Put(folio);
@@ -270,6 +271,7 @@ void Filemap::UnmapRange(Inode& inode, uint32_t begin, uint32_t end) {
 void Filemap::SetDirty(Folio& folio) {
   if (folio.mapping == nullptr) return;
   folio.dirty = true;
+  folio.dirty_tag = true;
   ++folio.mapping->host.dirtied[folio.index];
 }
 

@@ -32,6 +32,7 @@ void Memory::Reset(uint32_t folios, bool with_kswapd) {
 void Memory::Begin() {
   id_ = world_.scheduler().NewObject("memory");
   kswapd_ = kNoTask;
+  kswapd_idle_ = false;
   if (with_kswapd_) kswapd_ = world_.scheduler().Spawn("kswapd", [this] { Kswapd(); }, TaskKind::kDaemon);
 }
 
@@ -39,7 +40,7 @@ Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
   Scheduler& scheduler = world_.scheduler();
   if (world_.faults().allocation && scheduler.Choose(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
   for (int attempt = 0; free_.empty(); ++attempt) {
-    if (kswapd_ != kNoTask) scheduler.Wake(kswapd_);
+    WakeKswapd();
     if (attempt == kAllocationAttempts) return nullptr;
     if (ReclaimOne()) continue;
     if (gfp == Gfp::kNoRetry) return nullptr;
@@ -47,7 +48,7 @@ Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
   }
   const uint32_t slot = free_.back();
   free_.pop_back();
-  if (low() && kswapd_ != kNoTask) scheduler.Wake(kswapd_);
+  if (low()) WakeKswapd();
   const uint64_t order_key = (static_cast<uint64_t>(mapping.host.number) << 32) | index;
   Folio& folio = slots_[slot]->emplace(world_.sim(), world_.classes(), ++allocated_total_, order_key);
   folio.slot = slot;
@@ -107,12 +108,20 @@ bool Memory::WriteOne() {
   return false;
 }
 
+// Only from its own wait: it may be blocked on a lock, which must not see it come back early.
+void Memory::WakeKswapd() {
+  if (!kswapd_idle_) return;
+  kswapd_idle_ = false;
+  world_.scheduler().Wake(kswapd_);
+}
+
 void Memory::Kswapd() {
   Scheduler& scheduler = world_.scheduler();
   int fruitless = 0;
   for (;;) {
     if (!low() || fruitless == kKswapdRounds) {
       fruitless = 0;
+      kswapd_idle_ = true;
       scheduler.Block({.kind = OperationKind::kWait, .object = id_});
       continue;
     }

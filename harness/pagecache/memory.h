@@ -51,6 +51,7 @@ class Memory {
 
  private:
   void Kswapd();
+  void WakeKswapd();
   bool ReclaimOne();
   bool WriteOne();
 
@@ -63,6 +64,7 @@ class Memory {
   std::vector<Folio*> lru_;
   uint32_t allocated_total_ = 0;
   TaskId kswapd_ = kNoTask;
+  bool kswapd_idle_ = false;
   ObjectId id_ = kNoObject;
 };
 

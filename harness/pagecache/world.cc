@@ -10,6 +10,7 @@ namespace ordeal::pagecache {
 namespace {
 
 constexpr int kQuiesceRounds = 16;
+constexpr int64_t kQuiescePauseNs = 100 * kStepNs;  // 16 of them outlast any injected delay
 
 }  // namespace
 
@@ -128,9 +129,9 @@ bool World::Quiesce() {
       DropCaches(file);
       calm &= file.mapping.nrpages == 0 && file.dio.count() == 0;
     }
-    if (calm) return true;
-    // A daemon may still hold a folio.
-    scheduler().Sleep(16 * kStepNs);
+    if (calm && memory_.free_folios() == memory_.folios()) return true;
+    // Readahead that nobody waited for may be delayed, and a daemon may still hold a folio.
+    scheduler().Sleep(kQuiescePauseNs);
   }
   return false;
 }
