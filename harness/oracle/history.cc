@@ -31,6 +31,10 @@ std::string ToString(const CellValue& value) {
   return "unknown";
 }
 
+std::string ToString(const SourceSite& site) {
+  return site.line == 0 ? std::string(site.file) : absl::StrCat(site.file, ":", site.line);
+}
+
 std::string ToString(const OperationEvent& event) {
   std::string text = absl::StrCat("operation ", event.id, " of task ", event.task, ": ", ToString(event.operation),
                                   ", from ", event.start);
@@ -44,7 +48,8 @@ std::string ToString(const OperationEvent& event) {
   } else if (HasRange(event.operation.kind) && event.end != kUnfinished) {
     absl::StrAppend(&text, ", completed ", event.completed_cells);
   }
-  if (event.site.line != 0) absl::StrAppend(&text, " [", event.site.file, ":", event.site.line, "]");
+  const std::string site = ToString(event.site);
+  if (!site.empty()) absl::StrAppend(&text, " [", site, "]");
   return text;
 }
 

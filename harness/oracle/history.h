@@ -50,11 +50,13 @@ struct CellValue {
 // "operation 3's data of file 0 cell 2", "zero", "poison of a freed block".
 std::string ToString(const CellValue& value);
 
-// Where the code under trial did it; file is a string literal or outlives the history. Line 0: unknown.
+// Where the code under trial did it; file is a string literal or outlives the history. Line 0: only the file is known.
 struct SourceSite {
   const char* file = "";
   int line = 0;
 };
+
+std::string ToString(const SourceSite& site);  // "read.cc:12", "read.cc" or nothing
 
 inline constexpr uint64_t kUnfinished = ~uint64_t{0};
 

@@ -63,10 +63,6 @@ FindingKind KindOf(lockdep::ViolationKind kind) {
   return FindingKind::kLockUsage;
 }
 
-std::string SiteText(const SourceSite& site) {
-  return site.line == 0 ? std::string(site.file) : absl::StrCat(site.file, ":", site.line);
-}
-
 }  // namespace
 
 std::string RenderTimeline(const Scheduler& scheduler, absl::Span<const TaskId> tasks, size_t steps_max) {
@@ -161,7 +157,7 @@ Finding DataFinding(const History& history, const DataViolation& violation) {
   for (const OperationEvent& event : history.events) absl::StrAppend(&finding.details, "  ", ToString(event), "\n");
   for (const int event : {violation.reader_event, violation.other_event}) {
     if (event < 0) continue;
-    const std::string site = SiteText(history.events[static_cast<size_t>(event)].site);
+    const std::string site = ToString(history.events[static_cast<size_t>(event)].site);
     if (!site.empty()) finding.sites.push_back(site);
   }
   return finding;

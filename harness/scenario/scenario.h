@@ -50,8 +50,11 @@ struct ScenarioSpec {
 // One run under way: what a scenario may use.
 class ScenarioRun {
  public:
-  ScenarioRun(Simulation& sim, const ScenarioSpec& spec) : sim_(sim), spec_(spec) {}
+  ScenarioRun(Simulation& sim, const ScenarioSpec& spec, ChoiceRecorder& choices)
+      : sim_(sim), spec_(spec), choices_(choices) {}
   Simulation& sim() { return sim_; }
+  // For what Setup decides: tasks ask through the scheduler.
+  ChoiceRecorder& choices() { return choices_; }
   const ScenarioSpec& spec() const { return spec_; }
   bool HasBug(const std::string& id) const;
   // Adds a finding (the first one is the run's result; later ones are kept with it). The run goes on.
@@ -71,6 +74,7 @@ class ScenarioRun {
 
   Simulation& sim_;
   const ScenarioSpec& spec_;
+  ChoiceRecorder& choices_;
   std::vector<Finding> findings_;
   RunEnd end_;
   bool stopped_ = false;

@@ -1,0 +1,86 @@
+// The end of a workload's run (protocols 4.5): K the device, C through the cache, D past it, E after dropping the
+// caches.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "harness/scenario/run_findings.h"
+#include "harness/scenario/workload_executor.h"
+
+namespace ordeal {
+
+using pagecache::Inode;
+
+// What the device holds where the cache claims to hold the same; nothing while a request is in flight.
+void WorkloadExecutor::SampleCache() {
+  const bool settled = world_.device().pending().empty();
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    const Inode& inode = *files_[file];
+    FinalState& state = history_.final_states.emplace_back();
+    state.file = file;
+    state.size_known = true;
+    state.size_cells = inode.i_size;
+    for (uint32_t cell = 0; cell < inode.i_size; ++cell) {
+      const bool clean = settled && world_.CachedCell(inode, cell).has_value() && !world_.CachedDirty(inode, cell);
+      state.disk.push_back(clean ? ToCellValue(world_.DiskCell(inode, cell)) : CellValue{});
+    }
+  }
+}
+
+void WorkloadExecutor::ReadBack(std::vector<CellValue> FinalState::*path, bool direct) {
+  pagecache::Mm& mm = *mms_[0];
+  for (FinalState& state : history_.final_states) {
+    Inode& inode = File(state.file);
+    if (inode.i_size == 0) continue;
+    pagecache::Io io;
+    io.file = &inode;
+    io.length_cells = pagecache::PagesFor(inode.i_size) * kPageCells;
+    const pagecache::Result result = direct ? world_.DirectRead(mm, io) : world_.Read(mm, io);
+    for (const pagecache::Stamp& stamp : result.seen) (state.*path).push_back(ToCellValue(stamp));
+  }
+}
+
+void WorkloadExecutor::LookAtEnd() {
+  world_.faults() = {};
+  CollectErrors();
+  invariants_ = pagecache::CheckInvariants(world_);
+  SampleCache();
+  ReadBack(&FinalState::cached, false);
+  ReadBack(&FinalState::direct, true);
+  quiesced_ = world_.Quiesce();
+  ReadBack(&FinalState::dropped, false);
+  CollectErrors();
+  quiesced_ &= world_.Quiesce();
+}
+
+void WorkloadExecutor::Check(ScenarioRun& run) {
+  sim_.scheduler().Spawn("final check", [this] { LookAtEnd(); });
+  if (!run.RunTasks()) return;
+  ReportFindings(run);
+}
+
+void WorkloadExecutor::ReportInvariant(const pagecache::InvariantViolation& violation, ScenarioRun& run) {
+  Finding finding;
+  finding.kind = FindingKind::kInvariant;
+  finding.signature = absl::StrCat("invariant: ", violation.id, ": ", violation.rule);
+  finding.summary = absl::StrCat("invariant ", violation.id, ": ", violation.message);
+  finding.details = absl::StrCat(violation.rule, "\n", violation.message, "\nthe operations of the run:\n");
+  for (const OperationEvent& event : history_.events) absl::StrAppend(&finding.details, "  ", ToString(event), "\n");
+  run.Report(std::move(finding));
+}
+
+void WorkloadExecutor::ReportFindings(ScenarioRun& run) {
+  for (const DataViolation& violation : judge_.Judge(history_)) run.Report(DataFinding(history_, violation));
+  for (const pagecache::InvariantViolation& violation : invariants_) ReportInvariant(violation, run);
+  if (invariants_.empty()) {  // what was broken before is still broken
+    invariants_ = pagecache::CheckInvariants(world_, pagecache::CheckMoment::kQuiescent);
+    for (const pagecache::InvariantViolation& violation : invariants_) ReportInvariant(violation, run);
+  }
+  if (!quiesced_ && !spec_.faults.io_error) {
+    run.Report({.kind = FindingKind::kLeak,
+                .signature = "leak: something stays dirty, locked or referenced",
+                .summary = "leak: something stays dirty, locked or referenced when every operation has ended",
+                .details = sim_.scheduler().DescribeTasks()});
+  }
+}
+
+}  // namespace ordeal

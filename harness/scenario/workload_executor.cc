@@ -1,0 +1,260 @@
+#include "harness/scenario/workload_executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "harness/scenario/run_findings.h"
+#include "lockdep/support/check.h"
+
+namespace ordeal {
+namespace {
+
+using pagecache::Inode;
+using pagecache::Result;
+using pagecache::Stamp;
+using pagecache::StampKind;
+
+std::unique_ptr<pagecache::FileSystem> MakeOrDie(const ScenarioSpec& spec) {
+  auto fs = MakeFileSystem(spec.filesystem, spec.bugs);
+  LD_CHECK(fs != nullptr,
+           absl::StrCat("no file system '", spec.filesystem, "' with these bugs; Registry::Resolve checks it"));
+  return fs;
+}
+
+pagecache::WorldOptions WithFaults(pagecache::WorldOptions options, const FaultSet& faults) {
+  options.faults = {.allocation = faults.allocation, .io_error = faults.io_error, .io_delay = faults.io_delay};
+  options.steal = faults.reader_steal ? StealRule::kLegal : StealRule::kNever;
+  return options;
+}
+
+// errno of the kernel, so that the model's histories read like real ones.
+int ErrorNumber(pagecache::Error error) {
+  switch (error) {
+    case pagecache::Error::kOk: return 0;
+    case pagecache::Error::kIo: return 5;
+    case pagecache::Error::kNoMemory: return 12;
+    case pagecache::Error::kFault: return 14;
+    case pagecache::Error::kSigBus: return 7;
+    case pagecache::Error::kInvalid: return 22;
+    case pagecache::Error::kNoEntry: return 2;
+    case pagecache::Error::kDiffers: return 0;  // what dedupe is expected to say
+  }
+  return 22;
+}
+
+StampKind StampKindOf(FileOperationKind kind) {
+  switch (kind) {
+    case FileOperationKind::kDirectWrite: return StampKind::kDirect;
+    case FileOperationKind::kWrite: return StampKind::kWrite;
+    default: return StampKind::kStore;  // a store, or a read into a mapping
+  }
+}
+
+// Where the model has the operation: what a data finding names as its two sides.
+SourceSite SiteOf(FileOperationKind kind) {
+  switch (kind) {
+    case FileOperationKind::kRead:
+    case FileOperationKind::kFadviseWillNeed:
+    case FileOperationKind::kMadviseWillNeed: return {"harness/pagecache/filemap.cc"};
+    case FileOperationKind::kWrite: return {"harness/pagecache/buffered_write.cc"};
+    case FileOperationKind::kDirectRead:
+    case FileOperationKind::kDirectWrite: return {"harness/pagecache/direct_io.cc"};
+    case FileOperationKind::kLoad:
+    case FileOperationKind::kStore:
+    case FileOperationKind::kMapUnmap: return {"harness/pagecache/fault.cc"};
+    case FileOperationKind::kTruncate:
+    case FileOperationKind::kPunchHole: return {"harness/pagecache/truncate.cc"};
+    case FileOperationKind::kFsync: return {"harness/pagecache/writeback.cc"};
+    case FileOperationKind::kDropCaches: return {"harness/pagecache/memory.cc"};
+    case FileOperationKind::kDedupe: return {"harness/pagecache/dedupe.cc"};
+    case FileOperationKind::kLink: return {"harness/pagecache/namespace.cc"};
+  }
+  return {};
+}
+
+bool WritesFile(FileOperationKind kind) {
+  return kind == FileOperationKind::kWrite || kind == FileOperationKind::kDirectWrite ||
+         kind == FileOperationKind::kStore;
+}
+
+}  // namespace
+
+CellValue ToCellValue(const Stamp& stamp) {
+  CellValue value;
+  if (!stamp.intact()) {
+    value.kind = CellKind::kTorn;
+    return value;
+  }
+  switch (stamp.kind) {
+    case StampKind::kZero: value.kind = CellKind::kZero; return value;
+    case StampKind::kPoisonFree: value.kind = CellKind::kFreedPoison; return value;
+    case StampKind::kPoisonUninit:
+    case StampKind::kPoisonPage: value.kind = CellKind::kBlankPoison; return value;
+    case StampKind::kWrite:
+    case StampKind::kDirect:
+    case StampKind::kStore: break;
+  }
+  value.kind = stamp.operation == 0 ? CellKind::kInitial : CellKind::kData;
+  value.file = stamp.file - 1u;  // uids are 1, 2, ... in order of creation
+  value.cell = stamp.cell;
+  value.operation = stamp.operation;
+  return value;
+}
+
+WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pagecache::WorldOptions options)
+    : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithFaults(options, spec.faults)) {
+  for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
+  history_.promises.atomic_calls = spec.filesystem == "xfs";
+  history_.promises.short_transfers = spec.faults.allocation || spec.faults.io_error || options.memory_folios < 32;
+}
+
+void WorkloadExecutor::Begin(const Workload& workload) {
+  workload_ = &workload;
+  history_.Clear();
+  sequence_ = 0;
+  quiesced_ = true;
+  files_.clear();
+  mms_.clear();
+  first_ids_.clear();
+  world_.BeginRun();
+  Stamps content;
+  for (const WorkloadFile& file : workload.files) {
+    content.clear();
+    const uint32_t uid = world_.next_uid();
+    for (uint32_t cell = 0; cell < file.size_cells; ++cell) {
+      content.push_back(Stamp::Make(StampKind::kWrite, uid, cell, 0));
+    }
+    files_.push_back(&world_.CreateFile(content));
+    history_.initial_cells.push_back(file.size_cells);
+  }
+  errors_seen_.assign(files_.size(), 0);
+  const uint32_t processes =
+      workload.processes.empty() ? 1 : 1 + *std::max_element(workload.processes.begin(), workload.processes.end());
+  for (uint32_t process = 0; process < processes; ++process) {
+    mms_.push_back(&world_.CreateMm());
+    for (Inode* file : files_) world_.Map(*mms_.back(), *file);
+  }
+  uint32_t next_id = 1;
+  for (size_t task = 0; task < workload.tasks.size(); ++task) {
+    first_ids_.push_back(next_id);
+    next_id += static_cast<uint32_t>(workload.tasks[task].size());
+    sim_.scheduler().Spawn(task_names_[task].c_str(), [this, task] { RunTask(task); });
+  }
+}
+
+void WorkloadExecutor::RunTask(size_t task) {
+  uint32_t id = first_ids_[task];
+  for (const FileOperation& operation : workload_->tasks[task]) Perform(task, operation, id++);
+}
+
+void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint32_t id) {
+  Scheduler& scheduler = sim_.scheduler();
+  const size_t index = history_.events.size();
+  OperationEvent event;
+  event.id = id;
+  event.task = static_cast<uint32_t>(task);
+  event.operation = operation;
+  event.site = SiteOf(operation.kind);
+  event.start = ++sequence_;
+  history_.events.push_back(std::move(event));
+  if (scheduler.keeps_trace()) scheduler.NoteTrace(absl::StrCat("begins operation ", id, ": ", ToString(operation)));
+  const Result result = Call(task, operation, id);
+  if (result.cache_conflict) ExcuseConflict(operation);
+  CollectErrors();
+  OperationEvent& done = history_.events[index];  // the vector may have grown meanwhile
+  Record(result, operation, &done);
+  done.end = ++sequence_;
+  scheduler.NoteProgress();
+  if (scheduler.keeps_trace()) {
+    scheduler.NoteTrace(
+        absl::StrCat("ends operation ", id, ": ", ErrorName(result.error), ", ", result.cells_done, " cells"));
+  }
+}
+
+WorkloadExecutor::Stamps WorkloadExecutor::StampsOf(const FileOperation& operation, uint32_t id) const {
+  Stamps stamps;
+  const bool writes = WritesFile(operation.kind);
+  const bool stores = !writes && HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer;
+  if (!writes && !stores) return stamps;
+  const uint32_t file = writes ? operation.file : operation.buffer_file;
+  const uint32_t first = writes ? operation.offset_cells : operation.buffer_offset_cells;
+  for (uint32_t i = 0; i < operation.length_cells; ++i) {
+    stamps.push_back(Stamp::Make(StampKindOf(operation.kind), files_[file]->uid, first + i, id));
+  }
+  return stamps;
+}
+
+Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint32_t id) {
+  pagecache::Mm& mm = *mms_[workload_->processes[task]];
+  Inode& file = File(operation.file);
+  const Stamps stamps = StampsOf(operation, id);
+  pagecache::Io io;
+  io.file = &file;
+  io.offset_cells = operation.offset_cells;
+  io.length_cells = operation.length_cells;
+  io.stamps = stamps;
+  if (operation.buffer_file != kAnonymousBuffer) {
+    io.buffer = {&File(operation.buffer_file), operation.buffer_offset_cells};
+  }
+  const uint32_t offset = operation.offset_cells;
+  const uint32_t length = operation.length_cells;
+  switch (operation.kind) {
+    case FileOperationKind::kRead: return world_.Read(mm, io);
+    case FileOperationKind::kWrite: return world_.Write(mm, io);
+    case FileOperationKind::kDirectRead: return world_.DirectRead(mm, io);
+    case FileOperationKind::kDirectWrite: return world_.DirectWrite(mm, io);
+    case FileOperationKind::kLoad: return world_.Load(mm, file, offset, length);
+    case FileOperationKind::kStore: return world_.Store(mm, file, offset, stamps);
+    case FileOperationKind::kTruncate: return world_.Truncate(file, offset);
+    case FileOperationKind::kPunchHole: return world_.PunchHole(file, offset, length);
+    case FileOperationKind::kFadviseWillNeed: return world_.FadviseWillNeed(file, offset, length);
+    case FileOperationKind::kMadviseWillNeed: return world_.MadviseWillNeed(mm, file, offset, length);
+    case FileOperationKind::kFsync: return world_.Fsync(file);
+    case FileOperationKind::kDropCaches: return world_.DropCaches(file);
+    case FileOperationKind::kMapUnmap: return world_.MapUnmap(mm);
+    case FileOperationKind::kDedupe: return world_.Dedupe(file, offset, File(operation.other_file), offset, length);
+    case FileOperationKind::kLink: {
+      const Result linked = world_.Link(file);
+      return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;
+    }
+  }
+  LD_CHECK(false, "a workload operation without a model");
+  return {};
+}
+
+void WorkloadExecutor::Record(const Result& result, const FileOperation& operation, OperationEvent* event) {
+  event->completed_cells = result.cells_done;
+  event->error = result.cells_done > 0 && HasRange(operation.kind) ? 0 : ErrorNumber(result.error);
+  event->observed.reserve(result.seen.size());
+  uint64_t hash =
+      (uint64_t{event->id} << 32) ^ (uint64_t{result.cells_done} << 8) ^ static_cast<uint64_t>(result.error);
+  for (const Stamp& stamp : result.seen) {
+    event->observed.push_back(ToCellValue(stamp));
+    hash = hash * 31 + pagecache::HashOf(stamp);
+  }
+  sim_.scheduler().MixTrace(hash);
+}
+
+// The second invalidation of a direct write failed and said so. Without I/O errors nothing else raises wb_err: then
+// only its own range is excused.
+void WorkloadExecutor::ExcuseConflict(const FileOperation& operation) {
+  if (spec_.faults.io_error) return;
+  history_.errors.push_back({.file = operation.file,
+                             .first_cell = operation.offset_cells,
+                             .end_cell = operation.offset_cells + operation.length_cells,
+                             .sequence = ++sequence_});
+  errors_seen_[operation.file] = files_[operation.file]->mapping.wb_err;
+}
+
+// A failure that the mapping remembers for fsync: which cells it lost is not said, so the whole file is excused.
+void WorkloadExecutor::CollectErrors() {
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    const uint32_t now = files_[file]->mapping.wb_err;
+    if (now == errors_seen_[file]) continue;
+    errors_seen_[file] = now;
+    history_.errors.push_back({.file = file, .first_cell = 0, .end_cell = kFileCellsMax, .sequence = ++sequence_});
+  }
+}
+
+}  // namespace ordeal
