@@ -86,9 +86,10 @@ class Campaign {
         canary.signature = result.findings.front().finding.signature;
       }
     }
-    progress_.Line(absl::StrFormat("canary %-4s %-34s on %-9s %s", bug.id, bug.slug, filesystem,
-                                   canary.scenario.empty() ? std::string("no scenario finds it yet")
-                                   : canary.found ? absl::StrCat("found after ", canary.schedules, " schedules")
+    const std::string name = bug.slug == bug.id ? bug.id : absl::StrCat(bug.id, " ", bug.slug);
+    progress_.Line(absl::StrFormat("canary %-42s %-9s %s", name, filesystem,
+                                   canary.scenario.empty() ? std::string("no scenario here finds it")
+                                   : canary.found ? absl::StrCat("found in schedule ", canary.schedules)
                                                   : absl::StrCat("MISSED in ", canary.schedules, " schedules")));
     report_.canaries.push_back(std::move(canary));
     return absl::OkStatus();

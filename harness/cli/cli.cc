@@ -42,10 +42,16 @@ class Program {
   }
 
   int Run(int argc, char** argv) {
+    if (argc >= 1) run_.program = argv[0];
     // An unknown verb gets a suggestion; the parser would only say that it did not expect it.
     if (argc < 2) return UnknownVerb(app_, "");
-    if (argv[1][0] != '-' && !HasVerb(app_, argv[1])) return UnknownVerb(app_, argv[1]);
-    if (argc >= 3 && std::string(argv[1]) == "corpus" && argv[2][0] != '-') {
+    const std::string first = argv[1];
+    if (first[0] == '-' && first != "-h" && first != "--help" && first != "--version") {
+      return Fail(absl::InvalidArgumentError(
+          absl::StrCat("there is no option '", first, "' before a command; see 'ordeal --help'")));
+    }
+    if (first[0] != '-' && !HasVerb(app_, first)) return UnknownVerb(app_, first);
+    if (argc >= 3 && first == "corpus" && argv[2][0] != '-') {
       const CLI::App& corpus = *app_.get_subcommand("corpus");
       if (!HasVerb(corpus, argv[2])) return UnknownVerb(corpus, argv[2]);
     }

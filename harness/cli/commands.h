@@ -18,6 +18,7 @@ struct ListArguments {
 int ListCommand(const Registry& registry, const ListArguments& arguments);
 
 struct RunArguments {
+  std::string program = "ordeal";  // as the user called it: for the command that replays a finding
   std::string scenario;
   std::string filesystem;
   std::vector<std::string> bugs;

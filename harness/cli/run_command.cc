@@ -91,7 +91,8 @@ std::string WithoutTrailingNewlines(std::string text) {
   return text;
 }
 
-void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const std::string& file, const Paint& paint) {
+void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const std::string& file,
+                  const std::string& program, const Paint& paint) {
   std::printf("%s %s\n", paint.Red("FOUND").c_str(), paint.Bold(found.finding.summary).c_str());
   std::printf("  in %s; strategy %s, seed %llu, schedule %llu\n\n", Experiment(result.spec).c_str(),
               result.strategy.c_str(), static_cast<unsigned long long>(result.seed),
@@ -112,7 +113,7 @@ void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const
     std::printf("  %s\n", choices.c_str());
   } else {
     std::printf("  %s   %s  (%s)\n", paint.Bold("saved").c_str(), file.c_str(), choices.c_str());
-    std::printf("  %s  ordeal replay %s --verbose\n", paint.Bold("replay").c_str(), file.c_str());
+    std::printf("  %s  %s replay %s --verbose\n", paint.Bold("replay").c_str(), program.c_str(), file.c_str());
   }
   if (!found.replays) {
     std::printf("  %s %s\n", paint.Red("does not replay:").c_str(), found.replay_problem.c_str());
@@ -169,7 +170,9 @@ absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments)
     return status;
   }
   const Paint paint;
-  for (size_t i = 0; i < result.findings.size(); ++i) PrintFinding(result, result.findings[i], files[i], paint);
+  for (size_t i = 0; i < result.findings.size(); ++i) {
+    PrintFinding(result, result.findings[i], files[i], arguments.program, paint);
+  }
   if (result.findings.empty()) {
     std::printf("%s in %s: %s, strategy %s, seed %llu\n", paint.Green("nothing found").c_str(),
                 Experiment(result.spec).c_str(), Totals(result).c_str(), result.strategy.c_str(),

@@ -1,0 +1,79 @@
+// Every saved run, in two processes; and its clean twin: the same scenario without the bug must survive many schedules.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gtest/gtest.h"
+#include "harness/campaign/explore.h"
+#include "harness/cli/program_for_test.h"
+#include "harness/corpus/corpus_file.h"
+
+namespace ordeal {
+namespace {
+
+using nlohmann::json;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr uint64_t kTwinSchedules = 1000;
+#else
+constexpr uint64_t kTwinSchedules = 10'000;
+#endif
+
+const char kCorpora[] = ORDEAL_SOURCE_DIR "/corpora";
+
+std::vector<CorpusEntry> Entries() {
+  std::vector<CorpusEntry> entries;
+  const auto files = ListCorpusFiles({kCorpora});
+  EXPECT_TRUE(files.ok()) << files.status();
+  if (!files.ok()) return entries;
+  for (const std::string& file : *files) {
+    auto entry = ReadCorpusEntry(file);
+    EXPECT_TRUE(entry.ok()) << entry.status();
+    if (entry.ok()) entries.push_back(*std::move(entry));
+  }
+  return entries;
+}
+
+TEST(CorporaTest, EveryEntryReplaysInTwoProcessesWithIdenticalTraceHashes) {
+  const std::string folder = absl::StrCat(::testing::TempDir(), "/corpora_test.", getpid());
+  std::filesystem::create_directories(folder);
+  const ProgramResult first = RunProgram({"replay", kCorpora, "--json"}, folder);
+  const ProgramResult second = RunProgram({"replay", kCorpora, "--json"}, folder);
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(first.status, 0) << first.out << first.err;
+  EXPECT_EQ(second.status, 0) << second.out << second.err;
+  EXPECT_EQ(first.out, second.out);
+  for (const json& replay : json::parse(first.out)) EXPECT_EQ(replay["verdict"], "same") << replay;
+}
+
+TEST(CorporaTest, TheShippedBugsAreThere) {
+  std::set<std::string> bugs;
+  for (const CorpusEntry& entry : Entries()) bugs.insert(entry.spec.bugs.begin(), entry.spec.bugs.end());
+  for (const char* bug : {"B01", "B02", "B14", "B27", "B67"}) EXPECT_TRUE(bugs.count(bug) == 1) << bug;
+}
+
+TEST(CorporaTest, CleanTwinOfEveryEntryFindsNothing) {
+  const Registry registry = BuiltIn();
+  std::set<std::string> done;
+  for (const CorpusEntry& entry : Entries()) {
+    if (entry.spec.bugs.empty()) continue;  // a hole of the protocol itself: there is no switch to turn it off
+    ScenarioSpec twin = entry.spec;
+    twin.bugs.clear();
+    const std::string name = absl::StrCat(twin.scenario, " on ", twin.filesystem, " ",
+                                          absl::StrJoin(FaultNames(twin.faults), ","));
+    if (!done.insert(name).second) continue;
+    const auto result = Explore(registry, twin, {.schedules_max = kTwinSchedules});
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->schedules, kTwinSchedules) << name;
+    EXPECT_TRUE(result->findings.empty()) << name << ": " << result->findings[0].finding.details;
+  }
+}
+
+}  // namespace
+}  // namespace ordeal
