@@ -96,7 +96,8 @@ bool HasEnded(pid_t pid) {
   return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-// Until the sandbox closes its end, or has ended (a child of it that hangs in the kernel may keep the pipe open). Signals that arrive are passed on; the sandbox decides.
+// Until the sandbox closes its end, or has ended (a child of it that hangs in the kernel may keep the pipe open). Signals
+// that arrive are passed on; the sandbox decides.
 std::string ReadAnswer(int fd, pid_t sandbox, const KernelRunOptions& options, const RunStatistics& statistics,
                        SignalRelay* relay) {
   const auto start = std::chrono::steady_clock::now();

@@ -118,6 +118,8 @@ Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& k
       comparison.only_kernel.push_back(std::move(compared));
     }
   }
+  std::set<std::string> kernel_nodes;
+  for (const OrderGraph::Acquired& acquired : kernel.nodes) kernel_nodes.insert(acquired.node.Name());
   for (const auto& [pair, model_evidence] : in_model) {
     const Pair opposite(pair.second, pair.first);
     if (find(in_kernel, pair)) continue;
@@ -126,6 +128,9 @@ Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& k
     comparison.only_model.back().from = pair.first;
     comparison.only_model.back().to = pair.second;
     comparison.only_model.back().model = model_evidence;
+    for (const std::string& node : {pair.first, pair.second}) {
+      if (!kernel_nodes.count(node)) comparison.only_model.back().never_acquired.push_back(node);
+    }
   }
   for (OrderCycle& cycle : FindOrderCycles(Union(model, kernel))) {
     (cycle.needs_queued_writer ? comparison.reader_cycles : comparison.cycles).push_back(std::move(cycle));

@@ -35,6 +35,9 @@ struct ComparedPair {
   std::string to;
   PairEvidence model;   // empty modes: the model does not have it
   PairEvidence kernel;
+  // Only in the model: its ends that the kernel's recording never saw acquired, in any order ("IOLOCK/4": the VFS takes it,
+  // and has no event). Without them the workload did not take this path.
+  std::vector<std::string> never_acquired;
 };
 
 struct Comparison {

@@ -124,6 +124,15 @@ TEST(OrderComparerTest, SubclassesAreNodesOfTheirOwn) {
   EXPECT_THAT(Names(CompareOrderGraphs(Model({up}), Kernel({down})).reversed), ElementsAre("ILOCK/1 -> ILOCK"));
 }
 
+TEST(OrderComparerTest, NamesTheEndsThatTheKernelNeverAcquired) {
+  OrderGraph::Edge nested = Edge("xfs_iolock", "xfs_iolock");
+  nested.to.subclass = 4;
+  const Comparison comparison = CompareOrderGraphs(Model({nested, Edge("xfs_iolock", "xfs_ilock")}), Kernel());
+  ASSERT_THAT(Names(comparison.only_model), ElementsAre("IOLOCK -> ILOCK", "IOLOCK -> IOLOCK/4"));
+  EXPECT_THAT(comparison.only_model[0].never_acquired, IsEmpty());
+  EXPECT_THAT(comparison.only_model[1].never_acquired, ElementsAre("IOLOCK/4"));
+}
+
 TEST(OrderComparerTest, ClassesOfOneSideAreNamedNotCompared) {
   const Comparison comparison = CompareOrderGraphs(Model({Edge("xfs_mmaplock", "folio_lock")}), Kernel());
   EXPECT_THAT(comparison.only_model, IsEmpty());

@@ -16,8 +16,8 @@ std::string Sites(const PairEvidence& evidence) {
 }
 
 std::string Evidence(const char* who, const PairEvidence& evidence) {
-  return absl::StrFormat("      %-6s %10d  %s%s\n", who, evidence.count, absl::StrJoin(evidence.modes, " "),
-                         Sites(evidence));
+  const std::string count = evidence.count == 0 ? "-" : absl::StrCat(evidence.count);  // a model's are not counted
+  return absl::StrFormat("      %-6s %10s  %s%s\n", who, count, absl::StrJoin(evidence.modes, " "), Sites(evidence));
 }
 
 void AppendPairs(const char* title, const std::vector<ComparedPair>& pairs, bool reversed, std::string* text) {
@@ -25,6 +25,9 @@ void AppendPairs(const char* title, const std::vector<ComparedPair>& pairs, bool
   for (const ComparedPair& pair : pairs) {
     absl::StrAppend(text, "  ", pair.from, " -> ", pair.to);
     if (reversed) absl::StrAppend(text, " in the kernel; ", pair.to, " -> ", pair.from, " in the model");
+    if (!pair.never_acquired.empty()) {
+      absl::StrAppend(text, "  (no event for ", absl::StrJoin(pair.never_acquired, ", "), ")");
+    }
     absl::StrAppend(text, "\n");
     if (!pair.model.modes.empty()) absl::StrAppend(text, Evidence("model", pair.model));
     if (!pair.kernel.modes.empty()) absl::StrAppend(text, Evidence("kernel", pair.kernel));
@@ -51,6 +54,7 @@ ordered_json PairsToJson(const std::vector<ComparedPair>& pairs) {
     ordered_json item = {{"from", pair.from}, {"to", pair.to}};
     if (!pair.model.modes.empty()) item["model"] = EvidenceToJson(pair.model);
     if (!pair.kernel.modes.empty()) item["kernel"] = EvidenceToJson(pair.kernel);
+    if (!pair.never_acquired.empty()) item["never_acquired"] = pair.never_acquired;
     list.push_back(std::move(item));
   }
   return list;
@@ -92,7 +96,7 @@ std::string FormatComparison(const Comparison& comparison) {
       absl::StrCat("model   ", comparison.model_source, "\nkernel  ", comparison.kernel_source,
                    "\n(X exclusive, S shared, R recursive reader; \"A -> B\": B was acquired while A was held)\n");
   AppendPairs("in both", comparison.both, false, &text);
-  AppendPairs("only in the model: the kernel's workload did not get there", comparison.only_model, false, &text);
+  AppendPairs("only in the model: the kernel's workload did not get there, or there is no event", comparison.only_model, false, &text);
   AppendPairs("only in the kernel: the model lacks this path", comparison.only_kernel, false, &text);
   AppendPairs("reversed", comparison.reversed, true, &text);
   AppendCycles("cycles in the union", comparison.cycles, &text);
