@@ -40,7 +40,8 @@ EdgeId DependencyGraph::Add(NodeId from, NodeId to, const Sighting& sighting, ui
   if (it == out.end()) {
     const EdgeId id{size()};
     edges_.push_back({from, to, sighting.kind, sighting.kind, run, sighting.from_mode, sighting.to_mode,
-                      sighting.from_site, sighting.to_site, sighting.task});
+                      sighting.from_site, sighting.to_site, sighting.task,
+                      ModePair(sighting.from_mode, sighting.to_mode)});
     out.push_back(id);
     *new_to_all = true;
     return id;
@@ -53,6 +54,7 @@ EdgeId DependencyGraph::Add(NodeId from, NodeId to, const Sighting& sighting, ui
   known.run_kinds |= sighting.kind;
   *new_to_all = (known.kinds & sighting.kind) == 0;
   known.kinds |= sighting.kind;
+  known.mode_pairs |= ModePair(sighting.from_mode, sighting.to_mode);
   return *it;
 }
 

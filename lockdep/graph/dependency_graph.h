@@ -39,6 +39,11 @@ constexpr uint8_t EdgeKind(Mode holder, Mode acquirer) {
   return shared ? (recursive ? kEdgeSR : kEdgeSN) : (recursive ? kEdgeER : kEdgeEN);
 }
 
+// A bit for each pair of modes: finer than the kinds, which do not tell a plain reader from a writer.
+constexpr uint16_t ModePair(Mode holder, Mode acquirer) {
+  return static_cast<uint16_t>(1u << (static_cast<unsigned>(holder) * 3 + static_cast<unsigned>(acquirer)));
+}
+
 struct Edge {
   NodeId from{};
   NodeId to{};
@@ -51,6 +56,7 @@ struct Edge {
   Site from_site;
   Site to_site;
   std::string task;
+  uint16_t mode_pairs = 0;  // of all runs: bits ModePair(holder, acquirer); for export
 };
 
 class DependencyGraph {

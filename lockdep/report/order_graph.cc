@@ -11,6 +11,8 @@
 namespace ordeal::lockdep {
 namespace {
 
+constexpr Mode kModes[] = {Mode::kExclusive, Mode::kShared, Mode::kSharedRecursive};
+
 const char* ShortModeName(Mode mode) {
   switch (mode) {
     case Mode::kExclusive: return "exclusive";
@@ -50,16 +52,6 @@ void MergeEdges(std::vector<OrderGraph::Edge>* edges) {
     }
   }
   *edges = std::move(merged);
-}
-
-// The modes that a kind stands for. The mode of a non-recursive acquirer is known only for the first sighting; a plain
-// reader and a writer block alike behind what is held, so the sighting's mode stands for the others.
-std::pair<Mode, Mode> ModesOf(uint8_t kind, const Edge& edge) {
-  const bool first = kind == EdgeKind(edge.from_mode, edge.to_mode);
-  const Mode shared_holder = edge.from_mode != Mode::kExclusive ? edge.from_mode : Mode::kShared;
-  const Mode from = (kind & (kEdgeEN | kEdgeER)) ? Mode::kExclusive : shared_holder;
-  if (kind & (kEdgeER | kEdgeSR)) return {from, Mode::kSharedRecursive};
-  return {from, first ? edge.to_mode : Mode::kExclusive};
 }
 
 std::string SiteString(const Site& site) { return site.line == 0 ? "" : site.ToString(); }
@@ -118,15 +110,16 @@ OrderGraph OrderGraphFromValidator(const Validator& validator, const std::string
   };
   for (uint32_t i = 0; i < validator.graph().size(); ++i) {
     const Edge& edge = validator.graph().edge(EdgeId{i});
-    for (const uint8_t kind : {kEdgeEN, kEdgeER, kEdgeSN, kEdgeSR}) {
-      if ((edge.kinds & kind) == 0) continue;
-      const auto [from_mode, to_mode] = ModesOf(kind, edge);
-      result.edges.push_back({.from = node_of(edge.from, from_mode),
-                              .to = node_of(edge.to, to_mode),
-                              .instances = Instances::kUnrelated,
-                              .count = 0,  // the validator does not count
-                              .from_site = SiteString(edge.from_site),
-                              .to_site = SiteString(edge.to_site)});
+    for (const Mode from : kModes) {
+      for (const Mode to : kModes) {
+        if ((edge.mode_pairs & ModePair(from, to)) == 0) continue;
+        result.edges.push_back({.from = node_of(edge.from, from),
+                                .to = node_of(edge.to, to),
+                                .instances = Instances::kUnrelated,
+                                .count = 0,  // the validator does not count
+                                .from_site = SiteString(edge.from_site),
+                                .to_site = SiteString(edge.to_site)});
+      }
     }
   }
   result.Normalise();

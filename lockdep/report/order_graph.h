@@ -57,7 +57,7 @@ struct OrderGraph {
     OrderNode from;
     OrderNode to;
     Instances instances = Instances::kUnrelated;
-    uint64_t count = 0;
+    uint64_t count = 0;  // 0: not counted
     std::string from_site;  // of the first sighting; empty if not known
     std::string to_site;
     friend bool operator==(const Edge&, const Edge&) = default;
@@ -79,7 +79,7 @@ struct OrderGraph {
   friend bool operator==(const OrderGraph&, const OrderGraph&) = default;
 };
 
-// The graph of all runs. An edge that was seen with both kinds of readers appears once for each.
+// The graph of all runs: one edge for each pair of modes it was seen with. The sites are those of the first sighting.
 OrderGraph OrderGraphFromValidator(const Validator& validator, const std::string& source);
 
 // The text of a file; `graph` is normalised first.

@@ -153,8 +153,8 @@ absl::Status ReadEdges(const proto::OrderGraph& file, const std::string& name, c
     if (edge.instances() < 0 || edge.instances() > 3) {
       return Refuse(name, LineOf(text, "instances:"), "an edge has an unknown value of `instances`");
     }
-    graph->edges.push_back({from->second, to->second, static_cast<Instances>(edge.instances()), edge.count(),
-                            edge.from_site(), edge.to_site()});
+    const Instances instances = static_cast<Instances>(edge.instances());
+    graph->edges.push_back({from->second, to->second, instances, edge.count(), edge.from_site(), edge.to_site()});
   }
   return absl::OkStatus();
 }
@@ -225,8 +225,8 @@ absl::StatusOr<OrderGraph> ParseOrderGraph(const std::string& text, const std::s
   const std::string checksum = Checksum(file);
   if (file.checksum() != checksum) {
     return Refuse(name, LineOf(text, "checksum:"),
-                  absl::StrCat("the checksum says '", absl::CEscape(file.checksum().substr(0, 32)), "', the contents give '", checksum,
-                               "': truncated or edited"));
+                  absl::StrCat("the checksum says '", absl::CEscape(file.checksum().substr(0, 32)),
+                               "', the contents give '", checksum, "': truncated or edited"));
   }
   OrderGraph graph;
   graph.source = file.source();

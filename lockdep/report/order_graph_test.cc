@@ -16,6 +16,7 @@ namespace ordeal::lockdep {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -227,6 +228,27 @@ TEST(OrderGraphFromValidatorTest, KeepsModesSubclassesAndSites) {
   EXPECT_EQ(graph.edges[0].to.ToString(), "xfs_ilock/1 (exclusive)");
   EXPECT_THAT(graph.edges[0].to_site, HasSubstr("order_graph_test.cc"));
   EXPECT_TRUE(ParseOrderGraph(FormatOrderGraph(graph), "g").ok());
+}
+
+// Readers and writers of one pair of classes: each pair of modes that was seen is exported, and no other.
+TEST(OrderGraphFromValidatorTest, KeepsThePairsOfModesApart) {
+  Validator validator;
+  const LockMap io = validator.NewMap(validator.RegisterClass("io"));
+  const LockMap mm = validator.NewMap(validator.RegisterClass("mm"));
+  TaskContext task("reader");
+  for (const auto& [from, to] : {std::pair(Mode::kShared, Mode::kShared), std::pair(Mode::kExclusive, Mode::kShared),
+                                 std::pair(Mode::kShared, Mode::kSharedRecursive)}) {
+    validator.Acquire(task, io, from, {.site = Site::Here()});
+    validator.Acquire(task, mm, to, {.site = Site::Here()});
+    validator.Release(task, mm);
+    validator.Release(task, io);
+  }
+  std::vector<std::string> edges;
+  for (const OrderGraph::Edge& edge : OrderGraphFromValidator(validator, "model").edges) {
+    edges.push_back(edge.from.ToString() + " -> " + edge.to.ToString());
+  }
+  EXPECT_THAT(edges, ElementsAre("io (exclusive) -> mm (shared)", "io (shared) -> mm (shared)",
+                                 "io (shared) -> mm (shared-recursive)"));
 }
 
 }  // namespace
