@@ -53,6 +53,17 @@ absl::Status Unavailable(const std::string& what, int error) {
   return absl::UnavailableError(absl::StrCat(what, ": ", strerror(error)));
 }
 
+// What the kernel lacks or forbids is no fault of ours; a program that its verifier does not accept is.
+absl::Status LoadError(int error) {
+  for (const int environment : {EPERM, ENOENT, ESRCH, EOPNOTSUPP, ENOSYS, ENOMEM}) {
+    if (error != environment) continue;
+    return Unavailable("cannot load the eBPF programs (they need CAP_BPF, BTF, and the tracepoints of XFS and mmap_lock)",
+                       error);
+  }
+  return absl::InternalError(absl::StrCat("the kernel's verifier refuses the eBPF programs: ", strerror(error),
+                                          "; a fault of this program: report it with the kernel's version"));
+}
+
 OrderNode NodeOf(uint32_t lock_class, uint32_t subclass, uint32_t mode) {
   const char* name = lock_class < ORDEAL_LOCK_CLASSES ? kClassNames[lock_class] : "unknown";
   return {name, static_cast<int>(subclass), mode == ORDEAL_EXCLUSIVE ? Mode::kExclusive : Mode::kShared};
@@ -71,8 +82,7 @@ absl::StatusOr<std::unique_ptr<LockOrderProbe>> LockOrderProbe::Load(uint32_t ke
   std::unique_ptr<LockOrderProbe> probe(new LockOrderProbe(skeleton));
   skeleton->rodata->device_wanted = kernel_device;
   if (const int error = lock_order_probe__load(skeleton); error != 0) {
-    return Unavailable("the kernel does not load the eBPF programs (they need BTF, tp_btf programs and XFS's tracepoints)",
-                       -error);
+    return LoadError(-error);
   }
   return probe;
 }

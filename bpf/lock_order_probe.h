@@ -34,7 +34,8 @@ uint32_t KernelDevice(dev_t device);
 
 class LockOrderProbe {
  public:
-  // Unavailable, with the reason, where the kernel refuses (no BTF, no permission, no XFS).
+  // Unavailable, with the reason, where the kernel cannot (no BTF, no permission, no XFS); Internal if its verifier
+  // refuses our programs.
   static absl::StatusOr<std::unique_ptr<LockOrderProbe>> Load(uint32_t kernel_device);
   ~LockOrderProbe();
   LockOrderProbe(const LockOrderProbe&) = delete;
