@@ -36,9 +36,8 @@ struct Folio {
   bool uptodate = false;
   bool dirty = false;
   bool dirty_tag = false;  // of the page tree: from dirtying until write-back is set, so that a flush misses nothing between
-  bool cleaning = false;  // dirty no more and not yet under write-back: the tag DIRTY that lives on in the page tree
   int refs = 1;      // of whom allocated it
-  int pins = 0;      // of direct I/O; each is also a ref
+  int pins = 0;      // of direct reads, whose DMA will change it; each is also a ref
   int mapcount = 0;  // page-table entries; each is also a ref
   PageCells cells;
 };

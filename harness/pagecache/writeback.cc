@@ -40,7 +40,7 @@ Error Writeback::Range(Inode& inode, uint32_t begin, uint32_t end) {
     if (mapping.pages[page] == nullptr) continue;
     Folio* folio = filemap.Get(mapping, page);
     if (folio == nullptr) continue;
-    if (folio->dirty || folio->cleaning) {
+    if (folio->dirty_tag) {
       folio->lock.Lock();
       if (folio->mapping == &mapping && folio->writeback.is_set()) folio->writeback.WaitClear();
       if (folio->mapping == &mapping && folio->dirty) {
@@ -73,7 +73,6 @@ void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
     pte.dirty = false;
   }
   folio.dirty = false;
-  folio.cleaning = true;
 }
 
 uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
@@ -97,7 +96,6 @@ void Writeback::Start(Inode& inode, Folio& folio) {
   const uint32_t first = folio.index * kPageCells;
   if (first >= inode.i_size) {  // a truncate is about to drop it
     folio.dirty_tag = folio.dirty;
-    folio.cleaning = false;
     folio.lock.Unlock();
     return;
   }
@@ -107,7 +105,6 @@ void Writeback::Start(Inode& inode, Folio& folio) {
   const uint32_t block = AllocateBlock(inode, folio.index);
   folio.writeback.Set();
   folio.dirty_tag = folio.dirty;
-  folio.cleaning = false;
   world_.memory().Get(folio);
   world_.device().Submit(
       {.kind = RequestKind::kWriteback, .block = block, .folio = &folio, .end_io = &EndWriteback});
