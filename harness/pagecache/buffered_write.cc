@@ -63,8 +63,7 @@ Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
   Error error = Error::kOk;
   const uint32_t before = static_cast<uint32_t>(result->seen.size());
   uint32_t copied = Copy(*folio, at, cells, result, &error);
-  const bool whole = copied == cells || world_.bugs().Has(Bug::kB31ShortCopyMarkedUptodate);
-  if (!whole && !folio->uptodate) {
+  if (copied < cells && !folio->uptodate) {
     copied = 0;  // the rest of the page was never filled
     result->seen.resize(before);
   }

@@ -13,14 +13,12 @@ namespace ordeal::pagecache {
 enum class Bug : uint8_t {
   kB01ReadFillSkipsInvalidateLock = 1,
   kB02FaultFillSkipsInvalidateLock = 2,
-  kB05MkwriteSkipsInvalidateLock = 5,
   kB09NoMappingRecheck = 9,
   kB14InvalidateOnlyBefore = 14,
   kB16InvalidateBeforeConversion = 16,
   kB17SilentInvalidateFailure = 17,
   kB18DirectReadSkipsFlush = 18,
   kB27WriteFaultsUnderPageLock = 27,
-  kB31ShortCopyMarkedUptodate = 31,
   kB67ArgumentOrder = 67,
   kB70NestedInvalidateLock = 70,
 };

@@ -40,7 +40,7 @@ class DirectIo {
   bool mapped() const { return io_.buffer.mapping != nullptr; }
 
   Error PinSegment(DirectSegment& segment, uint32_t cells, bool write);
-  void Unpin(bool dirtied);
+  void Unpin(bool written);
   void Submit(DirectSegment& segment, RequestKind kind, uint32_t block);
   void WaitAll();
   bool MapForRead(uint32_t page, uint32_t* block);
@@ -82,14 +82,14 @@ Error DirectIo::PinSegment(DirectSegment& segment, uint32_t cells, bool write) {
 }
 
 // After a read the pinned pages hold new data: dirty them (set_page_dirty_lock).
-void DirectIo::Unpin(bool dirtied) {
+void DirectIo::Unpin(bool written) {
   for (Folio* folio : pinned_) {
-    if (dirtied) {
+    if (written) {
       folio->lock.Lock();
       Filemap(world_).SetDirty(*folio);
       folio->lock.Unlock();
     }
-    UserMemory(world_, mm_).Unpin(*folio);
+    UserMemory(world_, mm_).Unpin(*folio, written);
   }
   pinned_.clear();
 }

@@ -65,7 +65,7 @@ Folio* UserMemory::Pin(Inode& file, uint32_t cell, bool write, Error* error) {
     if (cell >= file.i_size) return nullptr;
     if (const Pte* pte = Present(file, cell, write); pte != nullptr) {
       ++pte->folio->refs;
-      ++pte->folio->pins;
+      if (write) ++pte->folio->pins;
       *error = Error::kOk;
       return pte->folio;
     }
@@ -74,8 +74,8 @@ Folio* UserMemory::Pin(Inode& file, uint32_t cell, bool write, Error* error) {
   }
 }
 
-void UserMemory::Unpin(Folio& folio) {
-  --folio.pins;
+void UserMemory::Unpin(Folio& folio, bool write) {
+  if (write) --folio.pins;
   world_.memory().Put(folio);
 }
 

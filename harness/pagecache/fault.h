@@ -23,9 +23,10 @@ class UserMemory {
   bool LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp);
   // Touches the pages of [cell, cell + cells) for reading; the number of cells that can be read from the first on.
   uint32_t FaultInReadable(Inode& file, uint32_t cell, uint32_t cells);
-  // get_user_pages: a reference and a pin on the folio that shows the cell. Null: it cannot be reached (*error says why).
+  // get_user_pages: a reference to the folio that shows the cell, and a pin if it will be written. Null: it cannot be reached
+  // (*error says why).
   Folio* Pin(Inode& file, uint32_t cell, bool write, Error* error);
-  void Unpin(Folio& folio);
+  void Unpin(Folio& folio, bool write);
 
  private:
   Pte* Present(Inode& file, uint32_t cell, bool write);

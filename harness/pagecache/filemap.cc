@@ -64,7 +64,7 @@ void Filemap::Remove(Folio& folio) {
 bool Filemap::RemoveIfClean(Folio& folio, int own_refs) {
   AddressSpace& mapping = *folio.mapping;
   mapping.i_pages.Lock();
-  const bool unused = !folio.dirty && (own_refs == kAnyRefs || folio.refs == 1 + own_refs);
+  const bool unused = !folio.dirty && folio.pins == 0 && (own_refs == kAnyRefs || folio.refs == 1 + own_refs);
   if (unused) {
     mapping.pages[folio.index] = nullptr;
     --mapping.nrpages;

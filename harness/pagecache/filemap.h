@@ -24,7 +24,8 @@ class Filemap {
   bool Insert(AddressSpace& mapping, Folio& folio);
   // Takes a locked folio out of the tree: mapping becomes null.
   void Remove(Folio& folio);
-  // Removes a locked folio unless it is dirty, or (own_refs >= 0) somebody besides the tree and the caller refers to it.
+  // Removes a locked folio unless it is dirty or pinned, or (own_refs >= 0) somebody besides the tree and the caller refers to
+  // it. That pinned folios stay is stricter than Linux 6.1, where invalidation can lose what DMA then writes.
   static constexpr int kAnyRefs = -1;
   bool RemoveIfClean(Folio& folio, int own_refs);
   // Finds or creates the folio, locked and with a reference. Null: no memory.

@@ -19,7 +19,7 @@ class Truncation {
   Error ZeroToPageEnd(Inode& inode, uint32_t cell);
   // Gives the blocks of whole pages back.
   void FreeBlocks(Inode& inode, uint32_t begin, uint32_t end);
-  // invalidate_inode_pages2_range: false if a folio was dirty and stays.
+  // invalidate_inode_pages2_range: false if a folio was dirty or pinned and stays.
   bool Invalidate(Inode& inode, uint32_t begin, uint32_t end);
 
  private:

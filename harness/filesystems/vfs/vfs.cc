@@ -31,10 +31,10 @@ void Vfs::FaultExit(World&, AddressSpace& mapping) const {
 }
 
 void Vfs::MkwriteEnter(World&, AddressSpace& mapping) const {
-  if (!bugs().Has(Bug::kB05MkwriteSkipsInvalidateLock)) mapping.invalidate_lock.LockShared();
+  mapping.invalidate_lock.LockShared();
 }
 void Vfs::MkwriteExit(World&, AddressSpace& mapping) const {
-  if (!bugs().Has(Bug::kB05MkwriteSkipsInvalidateLock)) mapping.invalidate_lock.UnlockShared();
+  mapping.invalidate_lock.UnlockShared();
 }
 
 // Shared only if every block is written and lies inside the file (ext4_dio_write_checks); exclusive otherwise.

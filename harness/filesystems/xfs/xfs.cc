@@ -37,10 +37,10 @@ void Xfs::FaultExit(World&, AddressSpace& mapping) const {
 }
 
 void Xfs::MkwriteEnter(World&, AddressSpace& mapping) const {
-  if (!bugs().Has(Bug::kB05MkwriteSkipsInvalidateLock)) XfsIlock(mapping.host, kXfsMmaplockShared);
+  XfsIlock(mapping.host, kXfsMmaplockShared);
 }
 void Xfs::MkwriteExit(World&, AddressSpace& mapping) const {
-  if (!bugs().Has(Bug::kB05MkwriteSkipsInvalidateLock)) XfsIunlock(mapping.host, kXfsMmaplockShared);
+  XfsIunlock(mapping.host, kXfsMmaplockShared);
 }
 
 void Xfs::MapPagesEnter(World&, AddressSpace& mapping) const { XfsIlock(mapping.host, kXfsMmaplockShared); }
