@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -101,7 +102,10 @@ void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const
   std::printf("\n");
   if (!found.finding.sites.empty()) {
     std::printf("  %s\n", paint.Bold("where").c_str());
-    for (const std::string& site : found.finding.sites) std::printf("    %s\n", site.c_str());
+    std::vector<std::string> sites = found.finding.sites;
+    std::sort(sites.begin(), sites.end());
+    sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
+    for (const std::string& site : sites) std::printf("    %s\n", site.c_str());
   }
   for (const Finding& later : found.later) std::printf("  the same run also has: %s\n", later.summary.c_str());
   if (result.findings.size() > 1 || found.count > 1) {
