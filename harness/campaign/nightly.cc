@@ -145,8 +145,9 @@ class Campaign {
   }
 
   std::string Line(const CellResult& cell, uint64_t schedules) const {
-    return absl::StrFormat("%3.0f %%  %d schedules, %d findings (%d new)  %s %s %s", 100 * watch_.Seconds() / report_.options.seconds,
-                           schedules, report_.findings.size(), report_.new_findings(), cell.spec.scenario,
+    const double percent = 100 * watch_.Seconds() / report_.options.seconds;
+    return absl::StrFormat("%3.0f %%  %d schedules, %d findings (%d new)  %s %s %s", percent, schedules,
+                           report_.findings.size(), report_.new_findings(), cell.spec.scenario,
                            cell.spec.filesystem, cell.strategy);
   }
 
@@ -167,7 +168,7 @@ class Campaign {
                                 cell->spec.scenario, cell->spec.filesystem.empty() ? "" : " on ", cell->spec.filesystem,
                                 ")"));
     report_.findings.push_back(std::move(kept));
-    return absl::OkStatus();
+    return WriteReport();  // whoever interrupts the night finds what was found
   }
 
   std::vector<std::string> KnownAs(const ScenarioSpec& spec) const {

@@ -51,9 +51,9 @@ class Program {
           absl::StrCat("there is no option '", first, "' before a command; see 'ordeal --help'")));
     }
     if (first[0] != '-' && !HasVerb(app_, first)) return UnknownVerb(app_, first);
-    if (argc >= 3 && first == "corpus" && argv[2][0] != '-') {
-      const CLI::App& corpus = *app_.get_subcommand("corpus");
-      if (!HasVerb(corpus, argv[2])) return UnknownVerb(corpus, argv[2]);
+    if (argc >= 3 && first[0] != '-' && argv[2][0] != '-') {
+      const CLI::App& verb = *app_.get_subcommand(first);
+      if (!Verbs(verb).empty() && !HasVerb(verb, argv[2])) return UnknownVerb(verb, argv[2]);
     }
     try {
       app_.parse(argc, argv);

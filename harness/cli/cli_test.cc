@@ -57,7 +57,7 @@ TEST_F(CliTest, BadUsageIsOneLineAndExitStatusTwo) {
   ExpectUsageError({}, "a command is missing; there are: list, run, replay");
   ExpectUsageError({"rnu"}, "there is no command 'rnu'; did you mean 'run'?");
   ExpectUsageError({"frobnicate"}, "there is no command 'frobnicate'; there are:");
-  ExpectUsageError({"--frob"}, "--frob");
+  ExpectUsageError({"--frob"}, "there is no option '--frob' before a command");
   ExpectUsageError({"run"}, "scenario is required; see 'ordeal run --help'");
   ExpectUsageError({"run", "mutex-counter", "--frob"}, "--frob; see 'ordeal run --help'");
   ExpectUsageError({"run", "mutex-counter", "extra"}, "extra");
@@ -74,6 +74,7 @@ TEST_F(CliTest, BadUsageIsOneLineAndExitStatusTwo) {
   ExpectUsageError({"list", "bug"}, "did you mean 'bugs'?");
   ExpectUsageError({"nightly", "--time=-5m"}, "--time must be a duration");
   ExpectUsageError({"corpus", "chekc"}, "did you mean 'check'?");
+  ExpectUsageError({"kernel", "compar"}, "did you mean 'compare'?");
   ExpectUsageError({"replay", "none.txtpb"}, "none.txtpb: cannot open: No such file or directory");
   ExpectUsageError({"replay", "."}, "no corpus entry (*.txtpb) in this folder");
 }

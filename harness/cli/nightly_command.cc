@@ -29,9 +29,9 @@ absl::StatusOr<int> Nightly(const Registry& registry, const NightlyArguments& ar
   }
   const Paint paint;
   absl::PrintF("%s: %d schedules in %.0f s; %d findings, %d new; canaries: %d of %d found, %d missed%s\n",
-              report.ok() ? paint.Green("ok") : paint.Red("NOT OK"), report.schedules(), report.seconds,
-               report.findings.size(), report.new_findings(), report.found_canaries(), report.canaries.size(), report.missed_canaries(),
-              report.canaries_complete ? "" : " (the time was too short for all)");
+               report.ok() ? paint.Green("ok") : paint.Red("NOT OK"), report.schedules(), report.seconds,
+               report.findings.size(), report.new_findings(), report.found_canaries(), report.canaries.size(),
+               report.missed_canaries(), report.canaries_complete ? "" : " (the time was too short for all)");
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::absolute(options.directory, error);
   std::printf("report: %s/report.md\n", error ? options.directory.c_str() : folder.lexically_normal().c_str());

@@ -112,7 +112,8 @@ TEST(CorpusEntryTest, EveryTruncationIsRefused) {
 }
 
 TEST(CorpusEntryTest, BadContentIsRefusedByLine) {
-  EXPECT_THAT(ErrorOf(Edited("found_by {", "colour: 3\nfound_by {")), HasSubstr("f.txtpb:17: Message type \"ordeal.proto.CorpusEntry\" has no field named \"colour\"; restore"));
+  EXPECT_THAT(ErrorOf(Edited("found_by {", "colour: 3\nfound_by {")),
+              HasSubstr("f.txtpb:17: Message type \"ordeal.proto.CorpusEntry\" has no field named \"colour\"; restore"));
   EXPECT_THAT(ErrorOf(Edited("scenario: \"punch-hole-vs-read\"", "")), HasSubstr("the field 'scenario' is missing"));
   EXPECT_THAT(ErrorOf(Edited("bug: \"B02\"", "bug: \"B01\"")), HasSubstr("f.txtpb:8: bugs must ascend"));
   EXPECT_THAT(ErrorOf(Edited("fault: \"io-delay\"", "fault: \"fire\"")), HasSubstr("no fault is called \"fire\""));
