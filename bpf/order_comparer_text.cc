@@ -96,7 +96,8 @@ std::string FormatComparison(const Comparison& comparison) {
       absl::StrCat("model   ", comparison.model_source, "\nkernel  ", comparison.kernel_source,
                    "\n(X exclusive, S shared, R recursive reader; \"A -> B\": B was acquired while A was held)\n");
   AppendPairs("in both", comparison.both, false, &text);
-  AppendPairs("only in the model: the kernel's workload did not get there, or there is no event", comparison.only_model, false, &text);
+  AppendPairs("only in the model: the kernel's workload did not get there, or there is no event", comparison.only_model,
+              false, &text);
   AppendPairs("only in the kernel: the model lacks this path", comparison.only_kernel, false, &text);
   AppendPairs("reversed", comparison.reversed, true, &text);
   AppendCycles("cycles in the union", comparison.cycles, &text);
