@@ -21,6 +21,13 @@ Registry BuiltIn() {
   registry.Add(DirectWriteVsReadScenario());
   registry.Add(TwoInodeLockScenario());
   registry.Add(WriteFromOwnMappingScenario());
+  registry.Add(PunchHoleVsStoreScenario());
+  registry.Add(DirectWriteIntoHoleScenario());
+  registry.Add(DirectWriteVsStoreScenario());
+  registry.Add(WriteThenDirectReadScenario());
+  registry.Add(WritersCrossingMappingsScenario());
+  registry.Add(TruncateVsStoreScenario());
+  registry.Add(WriteFromVanishingSourceScenario());
   registry.Add(OperationsMixScenario());
   return registry;
 }

@@ -15,11 +15,18 @@ ScenarioEntry DiningPhilosophersScenario();
 BugEntry NaiveOrderBug();
 
 // The page cache. Each is a small fixed workload.
-ScenarioEntry PunchHoleVsReadScenario();      // B01
-ScenarioEntry PunchHoleVsFaultScenario();     // B02
-ScenarioEntry DirectWriteVsReadScenario();    // B14
-ScenarioEntry TwoInodeLockScenario();         // B67
-ScenarioEntry WriteFromOwnMappingScenario();  // B27
+ScenarioEntry PunchHoleVsReadScenario();           // B01
+ScenarioEntry PunchHoleVsFaultScenario();          // B02
+ScenarioEntry DirectWriteVsReadScenario();         // B14
+ScenarioEntry TwoInodeLockScenario();              // B67
+ScenarioEntry WriteFromOwnMappingScenario();       // B27
+ScenarioEntry PunchHoleVsStoreScenario();          // B05
+ScenarioEntry DirectWriteIntoHoleScenario();       // B16
+ScenarioEntry DirectWriteVsStoreScenario();        // B17
+ScenarioEntry WriteThenDirectReadScenario();       // B18
+ScenarioEntry WritersCrossingMappingsScenario();   // B28
+ScenarioEntry TruncateVsStoreScenario();           // B09
+ScenarioEntry WriteFromVanishingSourceScenario();  // B31
 // A generated workload of all operations: the nightly workhorse.
 ScenarioEntry OperationsMixScenario();
 

@@ -10,7 +10,7 @@ ScenarioEntry OperationsMixScenario() {
   entry.name = "operations-mix";
   entry.summary = "a generated mix of all operations on two files, short of memory";
   entry.filesystems = {"vfs", "vfs-2020", "xfs"};
-  entry.bugs = {"B01", "B02", "B14", "B27", "B67"};
+  entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
   WorkloadShape shape;
   shape.pages_per_file = 3;
   shape.tasks = 3;

@@ -26,15 +26,35 @@ struct BugCase {
 
 void PrintTo(const BugCase& c, std::ostream* out) { *out << c.scenario << " on " << c.filesystem << " with " << c.bug; }
 
+constexpr char kTwoInodes[] = "deadlock: acquire i_rwsem of inode > acquire i_rwsem of inode";
+
 constexpr BugCase kBugCases[] = {
-    {"punch-hole-vs-read", "vfs", "B01", "data: "},
-    {"punch-hole-vs-fault", "vfs", "B02", "data: "},
+    {"punch-hole-vs-read", "vfs", "B01", ""},
+    {"punch-hole-vs-read", "vfs", "B01", "data: exposure"},
+    {"punch-hole-vs-fault", "vfs", "B02", ""},
+    {"punch-hole-vs-fault", "vfs", "B02", "data: exposure"},
+    {"punch-hole-vs-fault", "xfs", "B02", ""},
     {"direct-write-vs-read", "vfs", "B14", "vs direct-write"},
+    {"direct-write-vs-read", "vfs-2020", "B14", "vs direct-write"},
     {"direct-write-vs-read", "xfs", "B14", "vs direct-write"},
     {"write-from-own-mapping", "vfs", "B27", "deadlock: acquire folio"},
+    {"write-from-own-mapping", "vfs-2020", "B27", "deadlock: acquire folio"},
     {"write-from-own-mapping", "xfs", "B27", "deadlock: acquire folio"},
-    {"two-inode-lock", "vfs", "B67", "deadlock: acquire i_rwsem of inode > acquire i_rwsem of inode"},
-    {"two-inode-lock", "xfs", "B67", "deadlock: acquire i_rwsem of inode > acquire i_rwsem of inode"},
+    {"two-inode-lock", "vfs", "B67", kTwoInodes},
+    {"two-inode-lock", "vfs-2020", "B67", kTwoInodes},
+    {"two-inode-lock", "xfs", "B67", kTwoInodes},
+    {"truncate-vs-store", "vfs", "B09", "invariant: S2"},
+    {"truncate-vs-store", "xfs", "B09", "invariant: S2"},
+    {"direct-write-into-hole", "vfs", "B16", "data: incoherent"},
+    {"direct-write-into-hole", "xfs", "B16", "data: incoherent"},
+    {"direct-write-vs-store", "vfs", "B17", "data: lost-write"},
+    {"direct-write-vs-store", "xfs", "B17", "data: lost-write"},
+    {"write-then-direct-read", "vfs", "B18", "data: stale: direct-read vs write"},
+    {"write-then-direct-read", "xfs", "B18", "data: stale: direct-read vs write"},
+    {"writers-crossing-mappings", "vfs", "B28", "deadlock: acquire folio > acquire folio"},
+    {"writers-crossing-mappings", "xfs", "B28", "deadlock: acquire folio > acquire folio"},
+    {"punch-hole-vs-fault", "vfs", "B70", "deadlock: acquire invalidate_lock of inode"},
+    {"punch-hole-vs-fault", "xfs", "B70", "deadlock: acquire invalidate_lock of inode"},
 };
 
 ScenarioSpec Resolve(const Registry& registry, const std::string& scenario, const std::string& filesystem,
@@ -110,12 +130,19 @@ struct CleanCase {
 
 void PrintTo(const CleanCase& c, std::ostream* out) { *out << c.scenario << " on " << c.filesystem; }
 
-constexpr CleanCase kCleanCases[] = {
-    {"punch-hole-vs-read", "vfs"},     {"punch-hole-vs-read", "xfs"},     {"punch-hole-vs-fault", "vfs"},
-    {"punch-hole-vs-fault", "xfs"},    {"direct-write-vs-read", "vfs"},   {"direct-write-vs-read", "xfs"},
-    {"write-from-own-mapping", "vfs"}, {"write-from-own-mapping", "xfs"}, {"two-inode-lock", "vfs"},
-    {"two-inode-lock", "xfs"},         {"operations-mix", "vfs"},         {"operations-mix", "xfs"},
-};
+std::vector<CleanCase> CleanCases() {
+  constexpr const char* kScenarios[] = {
+      "punch-hole-vs-read",     "punch-hole-vs-fault", "direct-write-vs-read",      "write-from-own-mapping",
+      "two-inode-lock",         "punch-hole-vs-store", "direct-write-into-hole",    "direct-write-vs-store",
+      "write-then-direct-read", "truncate-vs-store",   "writers-crossing-mappings", "write-from-vanishing-source",
+      "operations-mix",
+  };
+  std::vector<CleanCase> cases;
+  for (const char* scenario : kScenarios) {
+    for (const char* filesystem : {"vfs", "xfs"}) cases.push_back({scenario, filesystem});
+  }
+  return cases;
+}
 
 class CleanTest : public ::testing::TestWithParam<CleanCase> {};
 
@@ -151,7 +178,63 @@ TEST_P(CleanTest, EqualChoicesGiveEqualTraces) {
   EXPECT_GT(hashes.size(), 20u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scenarios, CleanTest, ::testing::ValuesIn(kCleanCases));
+INSTANTIATE_TEST_SUITE_P(Scenarios, CleanTest, ::testing::ValuesIn(CleanCases()));
+
+// Faults and shortage may fail operations, never break what they promise.
+TEST(FaultTest, TheMixSurvivesEveryFault) {
+  const Registry registry = BuiltIn();
+  const FaultSet kFaults[] = {{.allocation = true},
+                              {.io_error = true},
+                              {.io_delay = true},
+                              {.reader_steal = true},
+                              {.allocation = true, .io_error = true, .io_delay = true, .reader_steal = true}};
+  for (const char* filesystem : {"vfs", "xfs"}) {
+    for (const FaultSet& faults : kFaults) {
+      ScenarioSpec spec = Resolve(registry, "operations-mix", filesystem);
+      spec.faults = faults;
+      Runner runner(*registry.FindScenario("operations-mix"), spec);
+      SeededSource source(2);
+      for (uint64_t run = 0; run < kCleanSchedules / 5; ++run) {
+        const RunResult result = runner.Run(source, run);
+        ASSERT_TRUE(result.findings.empty()) << filesystem << " run " << run << "\n" << Describe(result);
+      }
+    }
+  }
+}
+
+// A historical protocol without the lock has its holes without any switch.
+TEST(HistoricalTest, TheHolesOfVfs2020AreFound) {
+  const Registry registry = BuiltIn();
+  for (const char* scenario : {"punch-hole-vs-read", "punch-hole-vs-fault", "punch-hole-vs-store"}) {
+    Runner runner(*registry.FindScenario(scenario), Resolve(registry, scenario, "vfs-2020"));
+    SeededSource source(1);
+    bool found = false;
+    for (uint64_t run = 0; run < kSchedulesMax && !found; ++run) found = !runner.Run(source, run).findings.empty();
+    EXPECT_TRUE(found) << scenario;
+  }
+}
+
+TEST(TableTest, EveryBugWithASwitchHasAScenarioAndEveryScenarioItsSwitches) {
+  const Registry registry = BuiltIn();
+  std::set<std::string> covered;
+  for (const ScenarioEntry& entry : registry.scenarios()) {
+    for (const std::string& bug : entry.bugs) {
+      covered.insert(bug);
+      bool accepted = entry.filesystems.empty();
+      for (const std::string& filesystem : entry.filesystems) {
+        const auto spec = registry.Resolve({.scenario = entry.name, .filesystem = filesystem, .bugs = {bug}});
+        accepted |= spec.ok();
+        if (!spec.ok()) continue;
+        EXPECT_NE(MakeFileSystem(spec->filesystem, spec->bugs), nullptr) << bug << " on " << filesystem;
+      }
+      EXPECT_TRUE(accepted) << entry.name << " with " << bug;
+    }
+  }
+  for (const BugEntry& bug : registry.bugs()) {
+    if (bug.filesystems.empty()) continue;
+    EXPECT_EQ(covered.count(bug.id), 1u) << bug.id << " has no scenario";
+  }
+}
 
 TEST(SiteTest, EverySiteOfAnOperationIsAFileOfThisTree) {
   const Registry registry = BuiltIn();

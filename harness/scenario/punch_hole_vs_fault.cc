@@ -1,4 +1,5 @@
-// B02: as B01, but a page fault fills the page.
+// B02: as B01, but a page fault fills the page. B70: a wrapper takes the fill lock around a fault that takes it again,
+// and the punch that queues in between stops both.
 #include "harness/scenario/builtin.h"
 #include "harness/scenario/workload_scenario.h"
 
@@ -9,7 +10,7 @@ ScenarioEntry PunchHoleVsFaultScenario() {
   entry.name = "punch-hole-vs-fault";
   entry.summary = "a hole is punched while loads through mappings fault the same pages in";
   entry.filesystems = {"vfs", "vfs-2020", "xfs"};
-  entry.bugs = {"B02"};
+  entry.bugs = {"B02", "B70"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

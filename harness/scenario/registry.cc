@@ -62,14 +62,17 @@ absl::Status ResolveFileSystem(const ScenarioEntry& entry, ScenarioSpec* spec) {
 }
 
 absl::Status CheckBugSwitch(const ScenarioEntry& entry, const BugEntry& bug, const std::string& filesystem) {
-  if (entry.filesystems.empty() || bug.filesystems.empty()) {
+  if (entry.filesystems.empty()) {
     if (Contains(entry.bugs, bug.id)) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("scenario '", entry.name, "' has no switch for bug '", bug.id, "'",
                                                    entry.bugs.empty() ? "; it has none" : Suggest("", entry.bugs)));
   }
   if (Contains(bug.filesystems, filesystem)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("file system '", filesystem, "' has no switch for bug '", bug.id,
-                                                 "'; these have: ", absl::StrJoin(bug.filesystems, ", ")));
+  const std::string which = bug.filesystems.empty()
+                                ? "no file system has one"
+                                : absl::StrCat("these have: ", absl::StrJoin(bug.filesystems, ", "));
+  return absl::InvalidArgumentError(
+      absl::StrCat("file system '", filesystem, "' has no switch for bug '", bug.id, "'; ", which));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Whole schedules a second of the two programs of locks alone, choices recorded and the validator on. The ratio to raw
-// boost::context switches is in harness/sched's fiber_benchmark.
+// Whole schedules a second of the two programs of locks alone and of the page cache, choices recorded, the validator on
+// and every oracle consulted. The ratio to raw boost::context switches is in harness/sched's fiber_benchmark.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -32,6 +32,8 @@ void RunSchedules(benchmark::State& state, const std::string& name, const std::s
 
 BENCHMARK_CAPTURE(RunSchedules, mutex_counter, "mutex-counter", "");
 BENCHMARK_CAPTURE(RunSchedules, dining_philosophers, "dining-philosophers", "");
+BENCHMARK_CAPTURE(RunSchedules, punch_hole_vs_read, "punch-hole-vs-read", "vfs");
+BENCHMARK_CAPTURE(RunSchedules, operations_mix, "operations-mix", "xfs");
 
 }  // namespace
 }  // namespace ordeal
