@@ -1,0 +1,132 @@
+// The lock order that each file system's header promises, as it shows in the validator's graph after many mixes.
+#include <set>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "harness/filesystems/trial.h"
+#include "harness/filesystems/xfs/xfs_ilock.h"
+
+namespace ordeal {
+namespace {
+
+using ::testing::Contains;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// "a > b" for every dependency of every run.
+std::set<std::string> OrdersOf(const char* filesystem) {
+  std::set<std::string> orders;
+  for (uint64_t mix = 0; mix < 150; ++mix) {
+    Trial trial(filesystem);
+    trial.files = {8, 6};
+    trial.judge_data = trial.judge_invariants = false;  // vfs-2020 has holes; its order is still an order
+    trial.options.memory_folios = 12;
+    trial.options.fault_around = mix % 2 == 0;
+    trial.DrawTasks(mix, 3, 3);
+    const TrialVerdict verdict = trial.Run(20, mix);
+    EXPECT_EQ(verdict.finding, "") << "mix " << mix << "\n" << verdict.details;
+    const lockdep::Validator& validator = trial.sim().validator();
+    for (uint32_t i = 0; i < validator.graph().size(); ++i) {
+      const lockdep::Edge& edge = validator.graph().edge(lockdep::EdgeId{i});
+      orders.insert(validator.classes().NodeName(edge.from) + " > " + validator.classes().NodeName(edge.to));
+    }
+  }
+  return orders;
+}
+
+void ExpectOrder(const std::set<std::string>& orders, const std::string& first, const std::string& second) {
+  EXPECT_THAT(orders, Contains(first + " > " + second));
+  EXPECT_THAT(orders, Not(Contains(second + " > " + first)));
+}
+
+TEST(LockOrderTest, Vfs) {
+  const std::set<std::string> orders = OrdersOf("vfs");
+  ExpectOrder(orders, "i_rwsem", "mmap_lock");
+  ExpectOrder(orders, "i_rwsem", "mapping.invalidate_lock");
+  ExpectOrder(orders, "mmap_lock", "mapping.invalidate_lock");
+  ExpectOrder(orders, "mapping.invalidate_lock", "folio_lock");
+  ExpectOrder(orders, "folio_lock", "i_data_sem");
+  ExpectOrder(orders, "folio_lock", "i_pages");
+  ExpectOrder(orders, "folio_lock", "folio_writeback");
+  ExpectOrder(orders, "i_rwsem", "i_rwsem/4");
+  ExpectOrder(orders, "i_rwsem/1", "i_rwsem");
+  ExpectOrder(orders, "mapping.invalidate_lock", "mapping.invalidate_lock/1");
+}
+
+TEST(LockOrderTest, Vfs2020HasNoFillLock) {
+  const std::set<std::string> orders = OrdersOf("vfs-2020");
+  ExpectOrder(orders, "i_rwsem", "mmap_lock");
+  ExpectOrder(orders, "mmap_lock", "folio_lock");
+  for (const std::string& order : orders) EXPECT_EQ(order.find("invalidate_lock"), std::string::npos) << order;
+}
+
+TEST(LockOrderTest, Xfs) {
+  const std::set<std::string> orders = OrdersOf("xfs");
+  ExpectOrder(orders, "xfs_iolock", "mmap_lock");
+  ExpectOrder(orders, "xfs_iolock", "xfs_mmaplock");
+  ExpectOrder(orders, "mmap_lock", "xfs_mmaplock");
+  ExpectOrder(orders, "xfs_mmaplock", "folio_lock");
+  ExpectOrder(orders, "xfs_mmaplock", "xfs_ilock");
+  ExpectOrder(orders, "folio_lock", "xfs_ilock");
+  ExpectOrder(orders, "xfs_iolock", "xfs_iolock/4");
+  ExpectOrder(orders, "xfs_mmaplock", "xfs_mmaplock/1");
+  ExpectOrder(orders, "xfs_ilock", "xfs_ilock/1");
+}
+
+TEST(XfsIlockTest, DecodesTheFlagWord) {
+  EXPECT_EQ(XfsLockFlagsToString(kXfsIolockExcl | kXfsMmaplockShared), "IOLOCK_EXCL|MMAPLOCK_SHARED");
+  EXPECT_EQ(XfsLockFlagsToString(kXfsIlockExcl | (3u << kXfsIlockShift)), "ILOCK_EXCL/3");
+  EXPECT_EQ(XfsLockFlagsToString(kXfsIolockShared | (4u << kXfsIolockShift)), "IOLOCK_SHARED/4");
+  EXPECT_EQ(XfsLockFlagsToString(0), "");
+}
+
+TEST(XfsIlockDeathTest, RefusesMeaninglessFlags) {
+  EXPECT_DEATH(DecodeXfsLockFlags(kXfsIlockExcl | kXfsIlockShared), "both modes");
+  EXPECT_DEATH(DecodeXfsLockFlags(1u << kXfsIlockShift), "without its lock");
+  EXPECT_DEATH(DecodeXfsLockFlags(kXfsMmaplockExcl | (4u << kXfsMmaplockShift)), "beyond 3");
+}
+
+// Demote and nowait: in one task, then what another task can take.
+TEST(XfsIlockTest, DemotesAndTries) {
+  Simulation sim;
+  QuietSource source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  sim.BeginRun(&choices);
+  const auto fs = MakeFileSystem("xfs");
+  pagecache::World world(sim, *fs);
+  world.BeginRun();
+  pagecache::Inode& inode = world.CreateFile({});
+  sim.scheduler().Spawn("locker", [&] {
+    const uint32_t all = kXfsIolockExcl | kXfsMmaplockExcl | kXfsIlockExcl;
+    XfsIlock(inode, all);
+    XfsIlockDemote(inode, all);
+    sim.scheduler().Spawn("other", [&] {
+      EXPECT_FALSE(XfsIlockNowait(inode, kXfsIolockShared | kXfsMmaplockShared | kXfsIlockExcl));
+      EXPECT_TRUE(XfsIlockNowait(inode, kXfsIolockShared | kXfsMmaplockShared | kXfsIlockShared));
+      XfsIunlock(inode, kXfsIolockShared | kXfsMmaplockShared | kXfsIlockShared);
+    });
+    sim.scheduler().Sleep(1000 * kStepNs);
+    XfsIunlock(inode, kXfsIolockShared | kXfsMmaplockShared | kXfsIlockShared);
+    EXPECT_TRUE(XfsIlockNowait(inode, all));
+    XfsIunlock(inode, all);
+  });
+  EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
+  sim.EndRun();
+  EXPECT_THAT(sim.validator().violations(), IsEmpty());
+  world.EndRun();
+}
+
+TEST(FileSystemsTest, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(MakeFileSystem("ext2"), nullptr);
+  EXPECT_EQ(MakeFileSystem("xfs", {"B01"}), nullptr);  // XFS reads hold the IOLOCK: no such hole
+  EXPECT_EQ(MakeFileSystem("vfs", {"B99"}), nullptr);
+  for (const FileSystemDescription& fs : FileSystemTable()) EXPECT_NE(MakeFileSystem(fs.name), nullptr) << fs.name;
+  for (const BugDescription& bug : BugTable()) {
+    for (const std::string& fs : bug.filesystems) EXPECT_NE(MakeFileSystem(fs, {bug.id}), nullptr) << bug.id << fs;
+  }
+}
+
+}  // namespace
+}  // namespace ordeal
