@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "harness/corpus/corpus_file.h"
@@ -161,7 +162,8 @@ class Campaign {
       }
     }
     ++cell->findings;
-    NightlyFinding kept{.found = std::move(found), .known_as = KnownAs(cell->spec)};
+    NightlyFinding kept{.found = std::move(found)};
+    kept.known_as = KnownAs(cell->spec, kept.found.finding.kind);
     kept.file = absl::StrCat("findings/", CorpusFileName(kept.found.entry));
     RETURN_IF_ERROR(WriteCorpusEntry(absl::StrCat(report_.options.directory, "/", kept.file), kept.found.entry));
     progress_.Line(absl::StrCat(kept.known_as.empty() ? "NEW    " : "known  ", kept.found.finding.signature, "  (",
@@ -171,16 +173,25 @@ class Campaign {
     return WriteReport();  // whoever interrupts the night finds what was found
   }
 
-  std::vector<std::string> KnownAs(const ScenarioSpec& spec) const {
-    std::vector<std::string> known;
+  // Which holes of the file system's protocol explain a finding: those that the scenario is known to find, else all of
+  // them. A hole that lets pages appear where none should be breaks data and invariants, and lets two tasks chase each
+  // other for ever (livelock); it does not make locks wait for each other, unless it is a deadlock by itself.
+  std::vector<std::string> KnownAs(const ScenarioSpec& spec, FindingKind kind) const {
+    const bool by_data = kind == FindingKind::kData || kind == FindingKind::kInvariant || kind == FindingKind::kLivelock;
+    std::vector<std::string> all;
+    std::vector<std::string> of_scenario;
     const ScenarioEntry* scenario = registry_.FindScenario(spec.scenario);
     for (const FileSystemEntry& filesystem : registry_.filesystems()) {
       if (filesystem.name != spec.filesystem) continue;
-      for (const std::string& bug : filesystem.inherent_bugs) {
-        if (Contains(scenario->bugs, bug)) known.push_back(bug);
+      for (const std::string& id : filesystem.inherent_bugs) {
+        const BugEntry* bug = registry_.FindBug(id);
+        const bool deadlocks = bug != nullptr && absl::StrContains(bug->kind, "deadlock");
+        if (by_data == deadlocks) continue;
+        all.push_back(id);
+        if (Contains(scenario->bugs, id)) of_scenario.push_back(id);
       }
     }
-    return known;
+    return of_scenario.empty() ? all : of_scenario;
   }
 
   const Registry& registry_;

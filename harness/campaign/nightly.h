@@ -2,7 +2,7 @@
 //
 // Canaries first: each known bug is switched on once and must be found, else the campaign cannot be trusted. Then the
 // cells (scenario, file system, strategy, faults) take turns, all bugs off, until the time is over. A finding on a historical
-// file system is *known* if one of the scenario's bugs is among the holes of that protocol; every other finding is new.
+// file system is *known* if a hole of that protocol explains its kind; every other finding is new.
 //
 // Thread-safety: none; one process, one thread.
 // Invariants:    everything found is saved under DIR/findings; DIR/report.md and DIR/report.json are replaced atomically.
@@ -51,7 +51,7 @@ struct CellResult {
 
 struct NightlyFinding {
   UniqueFinding found;
-  std::vector<std::string> known_as;  // inherent bugs of the protocol that explain it; empty: new
+  std::vector<std::string> known_as;  // inherent bugs of the protocol that may explain it; empty: new
   std::string file;                   // relative to the report's folder
 };
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "harness/campaign/explore.h"
 #include "harness/campaign/progress.h"
@@ -92,6 +93,13 @@ std::string WithoutTrailingNewlines(std::string text) {
   return text;
 }
 
+// For a command that can be pasted into a shell.
+std::string Quoted(const std::string& path) {
+  constexpr absl::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+=:,@%";
+  if (!path.empty() && path.find_first_not_of(kPlain.data()) == std::string::npos) return path;
+  return absl::StrCat("'", absl::StrReplaceAll(path, {{"'", "'\\''"}}), "'");
+}
+
 void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const std::string& file,
                   const std::string& program, const Paint& paint) {
   std::printf("%s %s\n", paint.Red("FOUND").c_str(), paint.Bold(found.finding.summary).c_str());
@@ -117,7 +125,8 @@ void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const
     std::printf("  %s\n", choices.c_str());
   } else {
     std::printf("  %s   %s  (%s)\n", paint.Bold("saved").c_str(), file.c_str(), choices.c_str());
-    std::printf("  %s  %s replay %s --verbose\n", paint.Bold("replay").c_str(), program.c_str(), file.c_str());
+    std::printf("  %s  %s replay %s --verbose\n", paint.Bold("replay").c_str(), Quoted(program).c_str(),
+                Quoted(file).c_str());
   }
   if (!found.replays) {
     std::printf("  %s %s\n", paint.Red("does not replay:").c_str(), found.replay_problem.c_str());
