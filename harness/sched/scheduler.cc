@@ -119,7 +119,7 @@ RunEnd Scheduler::Run() {
       RecordDeadlock({});
       end_kind_ = RunEndKind::kDeadlock;
     } else {
-      const int first = ChooseNext(false);
+      const int first = ChooseNext();
       if (choices_->stopped()) {
         end_kind_ = RunEndKind::kStopped;
       } else {
@@ -172,28 +172,7 @@ void Scheduler::SwitchToMain(RunEndKind kind) {
   if (unwinding_) ThrowUnlessReleasing(self);
 }
 
-int Scheduler::ChooseNext(bool current_can_run) {
-  uint64_t mask = runnable_;
-  const int options = std::popcount(mask);
-  if (options == 1) return std::countr_zero(mask);
-  const ObjectId object = running_ == nullptr ? kNoObject : running_->next.object;
-  int answer = __builtin_expect(choices_->wants_candidates(), 0)
-                   ? ChooseAmongCandidates(current_can_run, options)
-                   : choices_->Choose({ChoiceKind::kSchedule, options, current(), object, {}});
-  if (__builtin_expect(choices_->stopped(), 0) && running_ != nullptr) StopFromChoice();
-  // Without a branch on the answer: half of them would be mispredicted.
-  const uint64_t rest = current_can_run ? mask & ~(uint64_t{1} << current_) : mask;
-  const uint64_t first = current_can_run ? uint64_t{1} << current_ : rest;
-  const uint64_t second = current_can_run ? rest : rest & (rest - 1);
-  const uint64_t third = second & (second - 1);
-  const uint64_t options_from[4] = {first, second, third, third & (third - 1)};
-  if (__builtin_expect(answer < 4, 1)) return std::countr_zero(options_from[answer]);
-  mask = options_from[3];
-  for (; answer > 3; --answer) mask &= mask - 1;
-  return std::countr_zero(mask);
-}
-
-int Scheduler::ChooseAmongCandidates(bool current_can_run, int options) {
+int Scheduler::AskWithCandidates(int options, bool current_can_run) {
   Candidate candidates[kTasksMax];
   int count = 0;
   uint64_t mask = runnable_;
@@ -206,8 +185,10 @@ int Scheduler::ChooseAmongCandidates(bool current_can_run, int options) {
     candidates[count++] = {task.id, task.next};
   }
   const ObjectId object = running_ == nullptr ? kNoObject : running_->next.object;
-  return choices_->Choose({ChoiceKind::kSchedule, options, current(), object,
-                           absl::Span<const Candidate>(candidates, static_cast<size_t>(count))});
+  const int answer = choices_->Choose({ChoiceKind::kSchedule, options, current(), object,
+                                       absl::Span<const Candidate>(candidates, static_cast<size_t>(count))});
+  if (choices_->stopped()) StopFromChoice();
+  return answer;
 }
 
 void Scheduler::StopFromChoice() {

@@ -128,8 +128,9 @@ class Scheduler {
     if (__builtin_expect(++steps_ >= alarm_, 0)) Alarm();
     const uint64_t others = runnable_ & ~(uint64_t{1} << current_);
     if (others == 0) return;
-    const int pick = ChooseNext(true);
-    if (pick != current_) SwitchTo(*tasks_[static_cast<size_t>(pick)]);
+    const int answer = Ask(std::popcount(others) + 1, true);
+    if (answer == 0) return;
+    SwitchTo(*tasks_[static_cast<size_t>(NthOf(others, answer - 1))]);
   }
 
   // Blocks the current task until Wake. `wait` says on what; the wait-for graph is searched at once and a cycle ends the
@@ -224,8 +225,29 @@ class Scheduler {
   }
 
   Task& NewTask(const char* name, TaskKind kind);
-  int ChooseNext(bool current_can_run);
-  int ChooseAmongCandidates(bool current_can_run, int options);
+  // Asks which of `options` enabled tasks runs next.
+  int Ask(int options, bool current_can_run) {
+    if (__builtin_expect(choices_->wants_candidates(), 0)) return AskWithCandidates(options, current_can_run);
+    const ObjectId object = running_ == nullptr ? kNoObject : running_->next.object;
+    const int answer = choices_->Choose({ChoiceKind::kSchedule, options, current(), object, {}});
+    if (__builtin_expect(choices_->stopped(), 0)) StopFromChoice();
+    return answer;
+  }
+  int AskWithCandidates(int options, bool current_can_run);
+  // The n-th set bit, from 0. The usual small n without a branch: half of them would be mispredicted.
+  static int NthOf(uint64_t mask, int n) {
+    const uint64_t second = mask & (mask - 1);
+    const uint64_t third = second & (second - 1);
+    const uint64_t from[4] = {mask, second, third, third & (third - 1)};
+    if (__builtin_expect(n < 4, 1)) return std::countr_zero(from[n]);
+    mask = from[3];
+    for (; n > 3; --n) mask &= mask - 1;
+    return std::countr_zero(mask);
+  }
+  int ChooseNext() {
+    const int options = std::popcount(runnable_);
+    return options == 1 ? std::countr_zero(runnable_) : NthOf(runnable_, Ask(options, false));
+  }
   // From the running task to `next`; returns when this one is continued, or throws TaskUnwind.
   [[gnu::always_inline]] void SwitchTo(Task& next) {
     Task& self = *running_;
@@ -242,7 +264,7 @@ class Scheduler {
   // The current task cannot go on: runs another, or ends the run.
   [[gnu::always_inline]] void LeaveCurrent() {
     if (__builtin_expect(runnable_ == 0, 0) && !WaitForTimer()) return;
-    Task& next = *tasks_[static_cast<size_t>(ChooseNext(false))];
+    Task& next = *tasks_[static_cast<size_t>(ChooseNext())];
     if (&next != running_) SwitchTo(next);  // else its own timer fired
   }
   bool WaitForTimer();

@@ -21,16 +21,22 @@ namespace ordeal {
 
 class RandomWalk final : public ChoiceSource {
  public:
-  explicit RandomWalk(uint64_t seed) : seed_(seed), prng_(DeriveSeed(seed, 0)) {}
+  explicit RandomWalk(uint64_t seed) : seed_(seed) { BeginRun(0); }
 
   int Choose(const ChoicePoint& point) override {
-    return static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options)));
+    const uint64_t drawn = ready_;
+    ready_ = prng_.Next();
+    return static_cast<int>(((drawn >> 32) * static_cast<uint64_t>(point.options)) >> 32);
   }
-  void BeginRun(uint64_t run) override { prng_ = Prng(DeriveSeed(seed_, run)); }
+  void BeginRun(uint64_t run) override {
+    prng_ = Prng(DeriveSeed(seed_, run));
+    ready_ = prng_.Next();
+  }
 
  private:
   uint64_t seed_;
   Prng prng_;
+  uint64_t ready_ = 0;  // drawn one ahead, off the path that waits for the answer; the answers are those of Prng::Below
 };
 
 }  // namespace ordeal
