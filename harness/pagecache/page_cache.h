@@ -121,6 +121,7 @@ class World {
   Stamp DiskCell(const Inode& file, uint32_t cell) const;
   // The cached cell, if its folio is in the page tree and up to date.
   std::optional<Stamp> CachedCell(const Inode& file, uint32_t cell) const;
+  // Its folio is dirty or on its way to the device, which may therefore hold something else.
   bool CachedDirty(const Inode& file, uint32_t cell) const;
 
   Simulation& sim() { return sim_; }

@@ -150,7 +150,7 @@ std::optional<Stamp> World::CachedCell(const Inode& file, uint32_t cell) const {
 
 bool World::CachedDirty(const Inode& file, uint32_t cell) const {
   const Folio* folio = file.mapping.pages[PageOf(cell)];
-  return folio != nullptr && folio->dirty;
+  return folio != nullptr && (folio->dirty || folio->dirty_tag || folio->writeback.is_set());
 }
 
 void World::NoteViolation(const char* id, const char* rule, std::string message) {

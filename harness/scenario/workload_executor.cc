@@ -236,15 +236,14 @@ void WorkloadExecutor::Record(const Result& result, const FileOperation& operati
   sim_.scheduler().MixTrace(hash);
 }
 
-// The second invalidation of a direct write failed and said so. Without I/O errors nothing else raises wb_err: then
-// only its own range is excused.
+// A folio of the range was dirtied during the direct write, so that its write-back may overwrite what the device got: the
+// range is excused. Without I/O errors nothing but such a conflict raises wb_err, so that the file is not excused as well.
 void WorkloadExecutor::ExcuseConflict(const FileOperation& operation) {
-  if (spec_.faults.io_error) return;
   history_.errors.push_back({.file = operation.file,
                              .first_cell = operation.offset_cells,
                              .end_cell = operation.offset_cells + operation.length_cells,
                              .sequence = ++sequence_});
-  errors_seen_[operation.file] = files_[operation.file]->mapping.wb_err;
+  if (!spec_.faults.io_error) errors_seen_[operation.file] = files_[operation.file]->mapping.wb_err;
 }
 
 // A failure that the mapping remembers for fsync: which cells it lost is not said, so the whole file is excused.
