@@ -168,6 +168,7 @@ Result DirectIo::Read() {
   }
   inode_.dio.Begin();
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
+  result.site = lockdep::Site::Here();
   SubmitReads(inode_.i_size, &result);
   WaitAll();
   Unpin(true);
@@ -243,6 +244,7 @@ Result DirectIo::Write(LockMode mode) {
     return result;
   }
   inode_.dio.Begin();
+  result.site = lockdep::Site::Here();
   SubmitWrites(&result);
   WaitAll();
   Unpin(false);

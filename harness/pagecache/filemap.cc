@@ -292,6 +292,7 @@ Result World::Read(Mm& mm, const Io& io) {
     scheduler().Point(OperationKind::kRead, inode.id);
     const uint32_t stop = std::min({end, inode.i_size, (PageOf(at) + 1) * kPageCells});
     const bool eof = at >= stop;
+    result.site = lockdep::Site::Here();
     for (; at < stop; ++at) {
       scheduler().Point(OperationKind::kRead, folio->id());
       const Stamp stamp = folio->cells[at % kPageCells];

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "lockdep/graph/site.h"
+
 namespace ordeal::pagecache {
 
 class World;
@@ -17,6 +19,7 @@ struct InvariantViolation {
   const char* id = "";   // "S1"
   const char* rule = "";  // the invariant in words; stable, without numbers
   std::string message;   // with the objects: "folio 3 of inode 2, page 0: ..."
+  lockdep::Site site;    // of the operation that noticed it; none if a check of the whole world did
 };
 
 // When the world is looked at. kQuiescent: no operation is under way and I/O has drained: nothing is excused.

@@ -144,12 +144,13 @@ class World {
   Mm& mm(int i) const { return *mms_[static_cast<size_t>(i)]; }
 
   // An operation noticed a broken invariant.
-  void NoteViolation(const char* id, const char* rule, std::string message);
+  void NoteViolation(const char* id, const char* rule, std::string message,
+                     lockdep::Site site = lockdep::Site::Here());
   const std::vector<InvariantViolation>& noted() const { return noted_; }
 
  private:
   Inode& NewInode(InodeType type);
-  Result Finish(Result result);
+  Result Finish(Result result, lockdep::Site site = lockdep::Site::Here());
   void Evict(Inode& file);
 
   Simulation& sim_;

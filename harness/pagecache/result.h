@@ -10,6 +10,7 @@
 
 #include "absl/types/span.h"
 #include "harness/pagecache/stamp.h"
+#include "lockdep/graph/site.h"
 
 namespace ordeal::pagecache {
 
@@ -52,6 +53,8 @@ struct Result {
   std::vector<Stamp> seen;
   // Direct writes: the second invalidation failed (a page was dirtied meanwhile) and an error was left for fsync.
   bool cache_conflict = false;
+  // Where the operation moved or dropped the data that it was about; else where it ended.
+  lockdep::Site site;
 };
 
 }  // namespace ordeal::pagecache

@@ -128,6 +128,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
       truncation.ZeroToPageEnd(file, size_cells);
       const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent();
       file.dropped = {frozen, first, kFilePagesMax};
+      result.site = lockdep::Site::Here();
       truncation.FreeBlocks(file, first, kFilePagesMax);
       file.dropped.active = false;
     }
@@ -150,6 +151,7 @@ Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cell
   if (result.error == Error::kOk) {
     truncation.DropPages(file, begin, end);
     file.dropped = {true, begin, end};
+    result.site = lockdep::Site::Here();
     truncation.FreeBlocks(file, begin, end);
     file.dropped.active = false;
     result.cells_done = length_cells;

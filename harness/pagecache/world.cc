@@ -153,12 +153,13 @@ bool World::CachedDirty(const Inode& file, uint32_t cell) const {
   return folio != nullptr && (folio->dirty || folio->dirty_tag || folio->writeback.is_set());
 }
 
-void World::NoteViolation(const char* id, const char* rule, std::string message) {
-  noted_.push_back({id, rule, std::move(message)});
+void World::NoteViolation(const char* id, const char* rule, std::string message, lockdep::Site site) {
+  noted_.push_back({id, rule, std::move(message), site});
 }
 
 // Every operation ends here: progress for the watchdog, results for the trace hash.
-Result World::Finish(Result result) {
+Result World::Finish(Result result, lockdep::Site site) {
+  if (result.site.line == 0) result.site = site;
   scheduler().NoteProgress();
   uint64_t word = (static_cast<uint64_t>(result.error) << 32) | result.cells_done;
   for (const Stamp& stamp : result.seen) word = word * 0x9e3779b97f4a7c15u + HashOf(stamp);

@@ -63,7 +63,12 @@ void WorkloadExecutor::ReportInvariant(const pagecache::InvariantViolation& viol
   finding.kind = FindingKind::kInvariant;
   finding.signature = absl::StrCat("invariant: ", violation.id, ": ", violation.rule);
   finding.summary = absl::StrCat("invariant ", violation.id, ": ", violation.message);
-  finding.details = absl::StrCat(violation.rule, "\n", violation.message, "\nthe operations of the run:\n");
+  finding.details = absl::StrCat(violation.rule, "\n", violation.message, "\n");
+  if (violation.site.line != 0) {
+    absl::StrAppend(&finding.details, "noticed at ", violation.site.ToString(), "\n");
+    finding.sites.push_back(violation.site.ToString());
+  }
+  absl::StrAppend(&finding.details, "the operations of the run:\n");
   for (const OperationEvent& event : history_.events) absl::StrAppend(&finding.details, "  ", ToString(event), "\n");
   run.Report(std::move(finding));
 }

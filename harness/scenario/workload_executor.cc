@@ -1,6 +1,7 @@
 #include "harness/scenario/workload_executor.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -51,26 +52,12 @@ StampKind StampKindOf(FileOperationKind kind) {
   }
 }
 
-// Where the model has the operation: what a data finding names as its two sides.
-SourceSite SiteOf(FileOperationKind kind) {
-  switch (kind) {
-    case FileOperationKind::kRead:
-    case FileOperationKind::kFadviseWillNeed:
-    case FileOperationKind::kMadviseWillNeed: return {"harness/pagecache/filemap.cc"};
-    case FileOperationKind::kWrite: return {"harness/pagecache/buffered_write.cc"};
-    case FileOperationKind::kDirectRead:
-    case FileOperationKind::kDirectWrite: return {"harness/pagecache/direct_io.cc"};
-    case FileOperationKind::kLoad:
-    case FileOperationKind::kStore:
-    case FileOperationKind::kMapUnmap: return {"harness/pagecache/fault.cc"};
-    case FileOperationKind::kTruncate:
-    case FileOperationKind::kPunchHole: return {"harness/pagecache/truncate.cc"};
-    case FileOperationKind::kFsync: return {"harness/pagecache/writeback.cc"};
-    case FileOperationKind::kDropCaches: return {"harness/pagecache/memory.cc"};
-    case FileOperationKind::kDedupe: return {"harness/pagecache/dedupe.cc"};
-    case FileOperationKind::kLink: return {"harness/pagecache/namespace.cc"};
-  }
-  return {};
+// The path from the repository's top: this file's own name tells what precedes it.
+SourceSite ToSourceSite(const lockdep::Site& site) {
+  constexpr absl::string_view kThisFile = "harness/scenario/workload_executor.cc";
+  constexpr size_t kPrefix = sizeof(__FILE__) - 1 - kThisFile.size();
+  const bool ours = std::strncmp(site.file, __FILE__, kPrefix) == 0;
+  return {ours ? site.file + kPrefix : site.file, site.line};
 }
 
 bool WritesFile(FileOperationKind kind) {
@@ -155,7 +142,6 @@ void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint
   event.id = id;
   event.task = static_cast<uint32_t>(task);
   event.operation = operation;
-  event.site = SiteOf(operation.kind);
   event.start = ++sequence_;
   history_.events.push_back(std::move(event));
   if (scheduler.keeps_trace()) scheduler.NoteTrace(absl::StrCat("begins operation ", id, ": ", ToString(operation)));
@@ -225,6 +211,7 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
 
 void WorkloadExecutor::Record(const Result& result, const FileOperation& operation, OperationEvent* event) {
   event->completed_cells = result.cells_done;
+  event->site = ToSourceSite(result.site);
   event->error = result.cells_done > 0 && HasRange(operation.kind) ? 0 : ErrorNumber(result.error);
   event->observed.reserve(result.seen.size());
   uint64_t hash =
