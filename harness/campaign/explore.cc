@@ -87,6 +87,7 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
     RETURN_IF_ERROR(run.status);
     ++result.schedules;
     result.steps += run.end.steps;
+    result.trace_digest = (result.trace_digest ^ run.end.trace_hash) * 0xff51afd7ed558ccdu + 1;
     result.inconclusive += run.end.kind == RunEndKind::kStepLimit;
     if (!run.findings.empty()) {
       RETURN_IF_ERROR(collector.Add(runner, std::move(run), number));

@@ -47,6 +47,7 @@ struct ExploreResult {
   uint64_t schedules = 0;
   uint64_t steps = 0;
   uint64_t inconclusive = 0;  // schedules that hit the step limit
+  uint64_t trace_digest = 0;  // of the trace hashes of all schedules, in order: equal in every process and build
   double seconds = 0;
   std::vector<UniqueFinding> findings;  // in order of discovery
 };

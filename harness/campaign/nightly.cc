@@ -55,6 +55,7 @@ class Campaign {
 
   absl::Status RunCanaries() {
     for (const BugEntry& bug : registry_.bugs()) {
+      if (!HasSwitch(bug)) continue;
       std::vector<std::string> filesystems = bug.filesystems;
       if (filesystems.empty()) filesystems.push_back("");
       for (const std::string& filesystem : filesystems) {
@@ -66,6 +67,13 @@ class Campaign {
       }
     }
     return absl::OkStatus();
+  }
+
+  // False for a hole of a historical file system alone: no switch turns it on, so no canary can be asked for it.
+  bool HasSwitch(const BugEntry& bug) const {
+    return !bug.filesystems.empty() ||
+           std::any_of(registry_.scenarios().begin(), registry_.scenarios().end(),
+                       [&](const ScenarioEntry& scenario) { return Contains(scenario.bugs, bug.id); });
   }
 
   absl::Status RunCanary(const BugEntry& bug, const std::string& filesystem) {

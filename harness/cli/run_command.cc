@@ -144,6 +144,7 @@ nlohmann::ordered_json ResultJson(const ExploreResult& result, const std::vector
                               {"schedules", result.schedules},
                               {"steps", result.steps},
                               {"inconclusive", result.inconclusive},
+                              {"trace_digest", absl::StrFormat("0x%016x", result.trace_digest)},
                               {"seconds", result.seconds}};
   json["findings"] = nlohmann::ordered_json::array();
   for (size_t i = 0; i < result.findings.size(); ++i) {
