@@ -3,6 +3,7 @@
 
 #include "harness/filesystems/filesystems.h"
 #include "harness/filesystems/trial.h"
+#include "harness/sched/raw_baseline_for_benchmark.h"
 
 namespace ordeal {
 namespace {
@@ -25,6 +26,8 @@ void BM_PunchHoleSchedule(benchmark::State& state, const char* filesystem) {
   for (uint32_t c = 0; c < 4; ++c) written.push_back(Stamp::Make(StampKind::kWrite, 2, c, 1));
   uint64_t run = 0;
   uint64_t steps = 0;
+  const RawBaseline baseline;
+  const BenchmarkStopwatch watch;
   for (auto _ : state) {
     source.BeginRun(run++);
     choices.Begin(&source);
@@ -40,6 +43,7 @@ void BM_PunchHoleSchedule(benchmark::State& state, const char* filesystem) {
     sim.EndRun();
     world.EndRun();
   }
+  baseline.Report(state, watch);
   state.SetItemsProcessed(state.iterations());
   state.counters["steps"] = static_cast<double>(steps) / static_cast<double>(state.iterations());
 }

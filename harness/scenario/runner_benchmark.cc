@@ -1,11 +1,12 @@
 // Whole schedules a second of the two programs of locks alone and of the page cache, choices recorded, the validator on
-// and every oracle consulted. The ratio to raw boost::context switches is in harness/sched's fiber_benchmark.
+// and every oracle consulted; each with its ratios to a raw boost::context switch and a raw std::mutex pair of this run.
 #include <benchmark/benchmark.h>
 
 #include <string>
 
 #include "harness/scenario/scenario.h"
 #include "harness/scenario/seeded_source_for_test.h"
+#include "harness/sched/raw_baseline_for_benchmark.h"
 
 namespace ordeal {
 namespace {
@@ -21,11 +22,14 @@ void RunSchedules(benchmark::State& state, const std::string& name, const std::s
   SeededSource source(1);
   uint64_t run = 0;
   uint64_t steps = 0;
+  const RawBaseline baseline;
+  const BenchmarkStopwatch watch;
   for (auto _ : state) {
     const RunResult result = runner.Run(source, run++);
     steps += result.end.steps;
     if (!result.findings.empty()) state.SkipWithError("a finding in a correct scenario");
   }
+  baseline.Report(state, watch);
   state.SetItemsProcessed(static_cast<int64_t>(run));
   state.counters["steps_per_schedule"] = static_cast<double>(steps) / static_cast<double>(run);
 }

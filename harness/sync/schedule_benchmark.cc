@@ -1,18 +1,17 @@
-// Whole schedules per second of two small programs, with choices recorded and the validator on, beside their floors in the
-// same run: a raw fcontext switch and a raw std::mutex pair.
+// Whole schedules per second of two small programs, with choices recorded and the validator on; and what they are made of:
+// a scheduling point, a switch between fibers, a cached pair of the validator.
 //
 // A: 2 tasks x 10 lock/unlock of one mutex. B: dining philosophers, 3 tasks, one round, forks in the deadlock-free order.
-// The counter "schedules" is a rate; "ratio_to_switch" is the time of one schedule in raw switches of this run.
+// Each carries its ratios to a raw boost::context switch and to a raw std::mutex pair of the same run.
 
 #include <benchmark/benchmark.h>
 
-#include <boost/context/detail/fcontext.hpp>
-#include <chrono>
-#include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "harness/choice/prng.h"
+#include "harness/sched/raw_baseline_for_benchmark.h"
 #include "harness/sync/mutex.h"
 
 namespace ordeal {
@@ -33,49 +32,14 @@ class UniformSource final : public ChoiceSource {
   uint64_t ready_;  // drawn one ahead, off the path that waits for the answer
 };
 
-void Bounce(boost::context::detail::transfer_t transfer) {
-  while (true) transfer = boost::context::detail::jump_fcontext(transfer.fctx, nullptr);
-}
-
-// Nanoseconds of one raw switch, measured beside each benchmark: the baseline of its ratio.
-double RawSwitchNs() {
-  std::vector<char> stack(64 * 1024);
-  boost::context::detail::fcontext_t context =
-      boost::context::detail::make_fcontext(stack.data() + stack.size(), stack.size(), &Bounce);
-  constexpr int kRounds = 200'000;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < kRounds; ++i) context = boost::context::detail::jump_fcontext(context, nullptr).fctx;
-  const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
-  return elapsed.count() / (2.0 * kRounds);
-}
-
-void BM_RawSwitch(benchmark::State& state) {
-  std::vector<char> stack(64 * 1024);
-  boost::context::detail::fcontext_t context =
-      boost::context::detail::make_fcontext(stack.data() + stack.size(), stack.size(), &Bounce);
-  for (auto _ : state) context = boost::context::detail::jump_fcontext(context, nullptr).fctx;
-  state.SetLabel("one round trip is two switches");
-}
-BENCHMARK(BM_RawSwitch);
-
-void BM_RawStdMutex(benchmark::State& state) {
-  std::mutex mutex;
-  for (auto _ : state) {
-    mutex.lock();
-    benchmark::ClobberMemory();
-    mutex.unlock();
-  }
-}
-BENCHMARK(BM_RawStdMutex);
-
 template <typename Setup>
 void RunSchedules(benchmark::State& state, Simulation& sim, Setup setup) {
-  const double switch_ns = RawSwitchNs();
+  const RawBaseline baseline;
   UniformSource source(1);
   ChoiceRecorder choices;
   uint64_t completed = 0;
   uint64_t steps = 0;
-  const auto start = std::chrono::steady_clock::now();
+  const BenchmarkStopwatch watch;
   for (auto _ : state) {
     choices.Begin(&source);
     sim.BeginRun(&choices);
@@ -84,12 +48,11 @@ void RunSchedules(benchmark::State& state, Simulation& sim, Setup setup) {
     steps += end.steps;
     sim.EndRun();
   }
-  const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
+  baseline.Report(state, watch);
   if (completed != static_cast<uint64_t>(state.iterations())) state.SkipWithError("a schedule did not complete");
   const double runs = static_cast<double>(state.iterations());
   state.counters["schedules"] = benchmark::Counter(runs, benchmark::Counter::kIsRate);
   state.counters["points"] = static_cast<double>(steps) / runs;
-  state.counters["ratio_to_switch"] = elapsed.count() / runs / switch_ns;
 }
 
 void BM_ProgramA(benchmark::State& state) {
@@ -134,7 +97,7 @@ BENCHMARK(BM_ProgramB);
 
 // One point at which another task could run but does not: the choice, its record and the trace hash.
 void BM_SchedulePoint(benchmark::State& state) {
-  Simulation sim;
+  const RawBaseline baseline;
   QuietSource source;
   ChoiceRecorder choices;
   choices.Begin(&source);
@@ -142,10 +105,12 @@ void BM_SchedulePoint(benchmark::State& state) {
   scheduler.BeginRun(&choices);
   const ObjectId object = scheduler.NewObject("object");
   scheduler.Spawn("measured", [&] {
+    const BenchmarkStopwatch watch;
     for (auto _ : state) {
       scheduler.Point(OperationKind::kWrite, object);
       if (choices.size() > 100'000) choices.Begin(&source);
     }
+    baseline.Report(state, watch);
     scheduler.Stop();
   });
   scheduler.Spawn("other", [] {});
@@ -159,6 +124,7 @@ void BM_FiberSwitch(benchmark::State& state) {
   class Alternate final : public ChoiceSource {
     int Choose(const ChoicePoint&) override { return 1; }
   } source;
+  const RawBaseline baseline;
   ChoiceRecorder choices;
   choices.Begin(&source);
   Scheduler scheduler({.steps_max = UINT64_MAX, .idle_steps_max = UINT64_MAX / 2});
@@ -169,10 +135,12 @@ void BM_FiberSwitch(benchmark::State& state) {
     while (!done) scheduler.Point(OperationKind::kWrite, object);
   });
   scheduler.Spawn("measured", [&] {
+    const BenchmarkStopwatch watch;
     for (auto _ : state) {
       scheduler.Point(OperationKind::kWrite, object);
       if (choices.size() > 100'000) choices.Begin(&source);
     }
+    baseline.Report(state, watch);
     done = true;
   });
   scheduler.Run();
@@ -191,11 +159,14 @@ void BM_ValidatorCachedPair(benchmark::State& state) {
   for (size_t i = 0; i + 1 < maps.size(); ++i) {
     validator.Acquire(task, maps[i], lockdep::Mode::kExclusive, {.site = lockdep::Site::Here()});
   }
+  const RawBaseline baseline;
+  const BenchmarkStopwatch watch;
   for (auto _ : state) {
     validator.Acquire(task, maps.back(), lockdep::Mode::kExclusive, {.site = lockdep::Site::Here()});
     benchmark::ClobberMemory();
     validator.Release(task, maps.back());
   }
+  baseline.Report(state, watch);
 }
 BENCHMARK(BM_ValidatorCachedPair)->Arg(0)->Arg(1)->Arg(4)->Arg(8);
 
