@@ -41,7 +41,8 @@ bool Filemap::Insert(AddressSpace& mapping, Folio& folio) {
     const DroppedRange& dropped = mapping.host.dropped;
     if (dropped.active && folio.index >= dropped.begin && folio.index < dropped.end) {
       world_.NoteViolation("S10", "a folio appears in a range between drop of its pages and freeing of its blocks",
-                           absl::StrCat("page ", folio.index, " of inode ", mapping.host.number, " is cached again"));
+                           absl::StrCat("page ", folio.index, " of inode ", mapping.host.number, " is cached again"),
+                           lockdep::Site::Here(), dropped.site);
     }
   }
   mapping.i_pages.Unlock();

@@ -14,6 +14,7 @@
 #include "harness/sync/rw_semaphore.h"
 #include "harness/sync/spinlock.h"
 #include "harness/sync/wait_queue.h"
+#include "lockdep/graph/site.h"
 
 namespace ordeal::pagecache {
 
@@ -58,6 +59,7 @@ struct DroppedRange {
   bool active = false;
   uint32_t begin = 0;  // pages
   uint32_t end = 0;
+  lockdep::Site site;  // of the operation that drops it
 };
 
 class Inode {

@@ -20,6 +20,7 @@ struct InvariantViolation {
   const char* rule = "";  // the invariant in words; stable, without numbers
   std::string message;   // with the objects: "folio 3 of inode 2, page 0: ..."
   lockdep::Site site;    // of the operation that noticed it; none if a check of the whole world did
+  lockdep::Site against;  // of the operation whose rule it breaks, where one is known
 };
 
 // When the world is looked at. kQuiescent: no operation is under way and I/O has drained: nothing is excused.

@@ -145,7 +145,7 @@ class World {
 
   // An operation noticed a broken invariant.
   void NoteViolation(const char* id, const char* rule, std::string message,
-                     lockdep::Site site = lockdep::Site::Here());
+                     lockdep::Site site = lockdep::Site::Here(), lockdep::Site against = {});
   const std::vector<InvariantViolation>& noted() const { return noted_; }
 
  private:

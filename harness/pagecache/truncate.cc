@@ -127,7 +127,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
       // Stores that came between the zeroing and the new size (truncate_inode_pages_range zeroes the partial page again).
       truncation.ZeroToPageEnd(file, size_cells);
       const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent();
-      file.dropped = {frozen, first, kFilePagesMax};
+      file.dropped = {frozen, first, kFilePagesMax, lockdep::Site::Here()};
       result.site = lockdep::Site::Here();
       truncation.FreeBlocks(file, first, kFilePagesMax);
       file.dropped.active = false;
@@ -150,7 +150,7 @@ Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cell
   result.error = Writeback(*this).Range(file, begin, end);
   if (result.error == Error::kOk) {
     truncation.DropPages(file, begin, end);
-    file.dropped = {true, begin, end};
+    file.dropped = {true, begin, end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
     truncation.FreeBlocks(file, begin, end);
     file.dropped.active = false;

@@ -153,8 +153,9 @@ bool World::CachedDirty(const Inode& file, uint32_t cell) const {
   return folio != nullptr && (folio->dirty || folio->dirty_tag || folio->writeback.is_set());
 }
 
-void World::NoteViolation(const char* id, const char* rule, std::string message, lockdep::Site site) {
-  noted_.push_back({id, rule, std::move(message), site});
+void World::NoteViolation(const char* id, const char* rule, std::string message, lockdep::Site site,
+                          lockdep::Site against) {
+  noted_.push_back({id, rule, std::move(message), site, against});
 }
 
 // Every operation ends here: progress for the watchdog, results for the trace hash.

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "harness/scenario/scenario.h"
-#include "harness/scenario/seeded_source_for_test.h"
 #include "harness/sched/raw_baseline_for_benchmark.h"
+#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
@@ -19,7 +19,7 @@ void RunSchedules(benchmark::State& state, const std::string& name, const std::s
     return;
   }
   Runner runner(*registry.FindScenario(name), *spec);
-  SeededSource source(1);
+  RandomWalk source(1);
   uint64_t run = 0;
   uint64_t steps = 0;
   const RawBaseline baseline;

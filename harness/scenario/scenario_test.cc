@@ -8,9 +8,10 @@
 #include "harness/choice/replay.h"
 #include "harness/scenario/run_findings.h"
 #include "harness/scenario/scenario.h"
-#include "harness/scenario/seeded_source_for_test.h"
+#include "harness/scenario/clean_schedules_for_test.h"
 #include "harness/sync/mutex.h"
 #include "harness/sync/wait_queue.h"
+#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
@@ -53,7 +54,7 @@ TEST(RegistryTest, ResolveSortsBugsAndDropsRepetitions) {
 }
 
 RunResult RunOnce(Runner& runner, uint64_t seed) {
-  SeededSource source(seed);
+  RandomWalk source(seed);
   return runner.Run(source, 0);
 }
 

@@ -68,6 +68,10 @@ void WorkloadExecutor::ReportInvariant(const pagecache::InvariantViolation& viol
     absl::StrAppend(&finding.details, "noticed at ", violation.site.ToString(), "\n");
     finding.sites.push_back(violation.site.ToString());
   }
+  if (violation.against.line != 0) {
+    absl::StrAppend(&finding.details, "against the operation at ", violation.against.ToString(), "\n");
+    finding.sites.push_back(violation.against.ToString());
+  }
   absl::StrAppend(&finding.details, "the operations of the run:\n");
   for (const OperationEvent& event : history_.events) absl::StrAppend(&finding.details, "  ", ToString(event), "\n");
   run.Report(std::move(finding));

@@ -7,25 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "harness/choice/prng.h"
 #include "harness/choice/replay.h"
+#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class SeededSource final : public ChoiceSource {
- public:
-  explicit SeededSource(uint64_t seed) : prng_(seed) {}
-  int Choose(const ChoicePoint& point) override {
-    return static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options)));
-  }
-
- private:
-  Prng prng_;
-};
 
 // A lock without a validator, for the scheduler's own tests: one owner, any waiter may be next.
 class PlainLock : public Waitable {
@@ -106,7 +95,7 @@ TEST_F(SchedulerTest, AsksNothingWhenOneTaskCanRun) {
 
 TEST_F(SchedulerTest, RandomChoicesReachEveryInterleaving) {
   std::set<std::string> orders;
-  SeededSource source(1);
+  RandomWalk source(1);
   for (int run = 0; run < 300; ++run) {
     std::string order;
     Run(source, [&] {
@@ -134,18 +123,18 @@ TEST_F(SchedulerTest, ReplayGivesTheSameTraceHash) {
       });
     }
   };
-  SeededSource source(7);
+  RandomWalk source(7);
   const RunEnd recorded = Run(source, setup);
   ReplaySource replay(choices_.recorded());
   const RunEnd replayed = Run(replay, setup);
   EXPECT_EQ(replayed.trace_hash, recorded.trace_hash);
   EXPECT_TRUE(replay.Finished().ok()) << replay.Finished();
-  SeededSource other(8);
+  RandomWalk other(8);
   EXPECT_NE(Run(other, setup).trace_hash, recorded.trace_hash);
 }
 
 TEST_F(SchedulerTest, AReplayThatDivergesStopsTheRun) {
-  SeededSource source(7);
+  RandomWalk source(7);
   const auto setup = [&](int points) {
     const ObjectId object = scheduler_.NewObject("object");
     for (const char* name : {"a", "b"}) {
@@ -163,7 +152,7 @@ TEST_F(SchedulerTest, AReplayThatDivergesStopsTheRun) {
 
 TEST_F(SchedulerTest, ReportsACycleWhenItCloses) {
   bool found = false;
-  SeededSource source(3);
+  RandomWalk source(3);
   for (int run = 0; run < 50 && !found; ++run) {
     const RunEnd end = Run(source, [&] {
       auto a = std::make_shared<PlainLock>(scheduler_, "a");
@@ -188,7 +177,7 @@ TEST_F(SchedulerTest, ReportsACycleWhenItCloses) {
 }
 
 TEST_F(SchedulerTest, OneOrderNeverDeadlocks) {
-  SeededSource source(3);
+  RandomWalk source(3);
   for (int run = 0; run < 1000; ++run) {
     const RunEnd end = Run(source, [&] {
       auto a = std::make_shared<PlainLock>(scheduler_, "a");
@@ -283,7 +272,7 @@ TEST_F(SchedulerTest, ATimedWaitEndsByWakeUpOrByTime) {
 }
 
 TEST_F(SchedulerTest, ATimerFiresWhileOthersRun) {
-  SeededSource source(5);
+  RandomWalk source(5);
   bool fired_while_running = false;
   bool running = true;
   Run(source, [&] {
@@ -314,7 +303,7 @@ TEST_F(SchedulerTest, WatchdogsTellLivelockFromLength) {
 }
 
 TEST_F(SchedulerTest, ATaskSuspendedInAReleaseIsUnwoundAtItsNextPoint) {
-  SeededSource source(1);
+  RandomWalk source(1);
   int unwound = 0;
   for (int run = 0; run < 200; ++run) {
     Run(source, [&] {

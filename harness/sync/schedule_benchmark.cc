@@ -10,32 +10,17 @@
 #include <string>
 #include <vector>
 
-#include "harness/choice/prng.h"
 #include "harness/sched/raw_baseline_for_benchmark.h"
 #include "harness/sync/mutex.h"
+#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
 
-// The random walk of injectors/schedule, which this room may not include.
-class UniformSource final : public ChoiceSource {
- public:
-  explicit UniformSource(uint64_t seed) : prng_(seed), ready_(prng_.Next()) {}
-  int Choose(const ChoicePoint& point) override {
-    const uint64_t drawn = ready_;
-    ready_ = prng_.Next();
-    return static_cast<int>(((drawn >> 32) * static_cast<uint64_t>(point.options)) >> 32);
-  }
-
- private:
-  Prng prng_;
-  uint64_t ready_;  // drawn one ahead, off the path that waits for the answer
-};
-
 template <typename Setup>
 void RunSchedules(benchmark::State& state, Simulation& sim, Setup setup) {
   const RawBaseline baseline;
-  UniformSource source(1);
+  RandomWalk source(1);
   ChoiceRecorder choices;
   uint64_t completed = 0;
   uint64_t steps = 0;

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "harness/choice/prng.h"
 #include "harness/sync/mutex.h"
 #include "harness/sync/page_lock.h"
 #include "harness/sync/rw_semaphore.h"
 #include "harness/sync/spinlock.h"
 #include "harness/sync/wait_queue.h"
+#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
@@ -20,17 +20,18 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// A random walk that counts how often a reader was asked whether to pass the queue.
 class SeededSource final : public ChoiceSource {
  public:
-  explicit SeededSource(uint64_t seed) : prng_(seed) {}
+  explicit SeededSource(uint64_t seed) : walk_(seed) {}
   int Choose(const ChoicePoint& point) override {
     if (point.kind == ChoiceKind::kReaderSteal) ++steals_asked;
-    return static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options)));
+    return walk_.Choose(point);
   }
   int steals_asked = 0;
 
  private:
-  Prng prng_;
+  RandomWalk walk_;
 };
 
 class SyncTest : public ::testing::Test {

@@ -1,25 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "harness/choice/prng.h"
 #include "harness/workload/generator.h"
 #include "harness/workload/workload_text.h"
+#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
 
 using ::testing::HasSubstr;
-
-class SeededSource final : public ChoiceSource {
- public:
-  explicit SeededSource(uint64_t seed) : prng_(seed) {}
-  int Choose(const ChoicePoint& point) override {
-    return static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options)));
-  }
-
- private:
-  Prng prng_;
-};
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
@@ -51,7 +40,7 @@ TEST(FileOperationTest, PrintsOperandsThatItsKindHas) {
 
 TEST(WorkloadTextTest, ReadsBackEveryGeneratedWorkload) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
-    SeededSource source(seed);
+    RandomWalk source(seed);
     ChoiceRecorder choices;
     choices.Begin(&source);
     const auto workload = GenerateWorkload({.operations_per_task = 8}, choices);
@@ -145,7 +134,7 @@ TEST(GeneratorTest, QuietAnswersGiveTheSmallestOperands) {
 }
 
 TEST(GeneratorTest, RecordsEveryDecisionOutsideAnyTask) {
-  SeededSource source(11);
+  RandomWalk source(11);
   ChoiceRecorder choices;
   choices.Begin(&source);
   ASSERT_TRUE(GenerateWorkload({}, choices).ok());
@@ -159,7 +148,7 @@ TEST(GeneratorTest, RecordsEveryDecisionOutsideAnyTask) {
 TEST(GeneratorTest, EqualAnswersGiveEqualWorkloads) {
   std::string texts[2];
   for (std::string& text : texts) {
-    SeededSource source(3);
+    RandomWalk source(3);
     ChoiceRecorder choices;
     choices.Begin(&source);
     text = PrintWorkload(*GenerateWorkload({}, choices));
@@ -170,7 +159,7 @@ TEST(GeneratorTest, EqualAnswersGiveEqualWorkloads) {
 TEST(GeneratorTest, GeneratesOnlyTheKindsAllowed) {
   WorkloadShape shape{.operations_per_task = 50,
                       .kinds = {{FileOperationKind::kFsync, 1}, {FileOperationKind::kPunchHole, 2}}};
-  SeededSource source(1);
+  RandomWalk source(1);
   ChoiceRecorder choices;
   choices.Begin(&source);
   const auto workload = GenerateWorkload(shape, choices);
