@@ -234,9 +234,10 @@ class Scheduler {
     return answer;
   }
   int AskWithCandidates(int options, bool current_can_run);
-  // The n-th set bit, from 0. The usual small n without a branch: half of them would be mispredicted.
+  // The n-th set bit, from 0. The usual small n without a branch on it: half of them would be mispredicted.
   static int NthOf(uint64_t mask, int n) {
     const uint64_t second = mask & (mask - 1);
+    if (second == 0) return std::countr_zero(mask);
     const uint64_t third = second & (second - 1);
     const uint64_t from[4] = {mask, second, third, third & (third - 1)};
     if (__builtin_expect(n < 4, 1)) return std::countr_zero(from[n]);
