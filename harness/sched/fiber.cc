@@ -33,6 +33,7 @@ Stack StackPool::Map() {
   LD_CHECK(mprotect(base, page, PROT_NONE) == 0, std::string("cannot protect a guard page: ") + std::strerror(errno));
   const Stack stack{static_cast<char*>(base) + page, bytes};
   all_.push_back(stack);
+  free_.resize(all_.size());
   return stack;
 }
 

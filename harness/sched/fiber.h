@@ -34,18 +34,17 @@ class StackPool {
   StackPool& operator=(const StackPool&) = delete;
 
   Stack Take() {
-    if (free_.empty()) return Map();
-    const Stack stack = free_.back();
-    free_.pop_back();
-    return stack;
+    if (free_count_ == 0) return Map();
+    return free_[--free_count_];
   }
-  void Return(Stack stack) { free_.push_back(stack); }
+  void Return(Stack stack) { free_[free_count_++] = stack; }
 
  private:
   Stack Map();
 
   size_t stack_bytes_;
-  std::vector<Stack> free_;
+  std::vector<Stack> free_;  // as long as all_; the first free_count_ are free
+  size_t free_count_ = 0;
   std::vector<Stack> all_;
 };
 

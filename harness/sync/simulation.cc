@@ -13,6 +13,7 @@ void Simulation::BeginRun(ChoiceRecorder* choices) {
 
 void Simulation::EndRun() {
   for (size_t i = 0; i < contexts_used_; ++i) {
+    if (contexts_[i]->held().empty()) continue;
     const TaskId task{static_cast<uint16_t>(i)};
     if (scheduler_.task_state(task) == TaskState::kEnded) validator_.TaskExit(*contexts_[i]);
   }
