@@ -51,7 +51,8 @@ struct Result {
   uint32_t cells_done = 0;       // short at the end of file or after an error
   // Reads and loads: what was read from the file, cells_done of them. Writes from a mapping: what was read from the mapping.
   std::vector<Stamp> seen;
-  // Direct writes: the second invalidation failed (a page was dirtied meanwhile) and an error was left for fsync.
+  // Direct writes: a page of the range was dirtied meanwhile, so that what was written may be lost. If it was still dirty at
+  // the second invalidation, that failed and left an error for fsync; if it had been written back before, nobody is told.
   bool cache_conflict = false;
   // Where the operation moved or dropped the data that it was about; else where it ended.
   lockdep::Site site;
