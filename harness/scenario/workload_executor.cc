@@ -224,7 +224,8 @@ void WorkloadExecutor::Record(const Result& result, const FileOperation& operati
 }
 
 // A folio of the range was dirtied during the direct write, so that its write-back may overwrite what the device got: the
-// range is excused, also where the folio was clean again in time and no error was left for fsync (Linux loses it silently). Without I/O errors nothing but such a conflict raises wb_err, so that the file is not excused as well.
+// range is excused, also where the folio was clean again in time and no error was left for fsync (Linux loses it silently).
+// Without I/O errors nothing but such a conflict raises wb_err, so that the file is not excused as well.
 void WorkloadExecutor::ExcuseConflict(const FileOperation& operation) {
   history_.errors.push_back({.file = operation.file,
                              .first_cell = operation.offset_cells,
