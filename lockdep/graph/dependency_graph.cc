@@ -24,29 +24,48 @@ struct State {
   uint32_t parent;  // index of the state before; kUnvisited at the start
 };
 
+constexpr uint64_t PairKey(NodeId from, NodeId to) { return (uint64_t{Index(from)} << 32) | Index(to); }
+
+const std::vector<EdgeId>& NoEdges() {
+  static const std::vector<EdgeId>& kNone = *new std::vector<EdgeId>();
+  return kNone;
+}
+
 }  // namespace
 
 const std::vector<EdgeId>& DependencyGraph::OutOf(NodeId node) const {
-  static const std::vector<EdgeId>& kNone = *new std::vector<EdgeId>();
-  return Index(node) < out_.size() ? out_[Index(node)] : kNone;
+  return Index(node) < out_.size() ? out_[Index(node)] : NoEdges();
+}
+
+const std::vector<EdgeId>& DependencyGraph::InOf(NodeId node) const {
+  return Index(node) < in_.size() ? in_[Index(node)] : NoEdges();
+}
+
+std::optional<EdgeId> DependencyGraph::Find(NodeId from, NodeId to) const {
+  const auto it = by_ends_.find(PairKey(from, to));
+  if (it == by_ends_.end()) return std::nullopt;
+  return it->second;
 }
 
 EdgeId DependencyGraph::Add(NodeId from, NodeId to, const Sighting& sighting, uint32_t run, bool* new_to_all) {
   LD_CHECK(from != to, "a self-dependency is judged by the recursion rules, not by the graph");
-  const size_t needed = std::max(Index(from), Index(to)) + size_t{1};
-  if (out_.size() < needed) out_.resize(needed);
-  std::vector<EdgeId>& out = out_[Index(from)];
-  auto it = std::find_if(out.begin(), out.end(), [&](EdgeId id) { return edge(id).to == to; });
-  if (it == out.end()) {
-    const EdgeId id{size()};
+  const auto [place, inserted] = by_ends_.try_emplace(PairKey(from, to), EdgeId{size()});
+  const EdgeId id = place->second;
+  if (inserted) {
+    const size_t needed = std::max(Index(from), Index(to)) + size_t{1};
+    if (out_.size() < needed) {
+      out_.resize(needed);
+      in_.resize(needed);
+    }
     edges_.push_back({from, to, sighting.kind, sighting.kind, run, sighting.from_mode, sighting.to_mode,
                       sighting.from_site, sighting.to_site, sighting.task,
                       ModePair(sighting.from_mode, sighting.to_mode)});
-    out.push_back(id);
+    out_[Index(from)].push_back(id);
+    in_[Index(to)].push_back(id);
     *new_to_all = true;
     return id;
   }
-  Edge& known = edges_[Index(*it)];
+  Edge& known = edges_[Index(id)];
   if (known.last_run != run) {
     known.last_run = run;
     known.run_kinds = 0;
@@ -55,7 +74,7 @@ EdgeId DependencyGraph::Add(NodeId from, NodeId to, const Sighting& sighting, ui
   *new_to_all = (known.kinds & sighting.kind) == 0;
   known.kinds |= sighting.kind;
   known.mode_pairs |= ModePair(sighting.from_mode, sighting.to_mode);
-  return *it;
+  return id;
 }
 
 void DependencyGraph::MarkSeen(EdgeId id, uint32_t run) {

@@ -8,7 +8,7 @@
 //
 // Thread-safety: none; the validator's mutex guards it.
 // Invariants:    at most one edge for a pair of nodes; edge ids are dense and in order of insertion.
-// Cost:          Add O(out-degree); FindCycle O(edges of the run), once for each edge that is new to a cyclic graph.
+// Cost:          Add one hash look-up; FindCycle O(edges of the run), once for each edge that is new to a cyclic graph.
 // Example:
 //   const EdgeId edge = graph.Add(a, b, {.kind = kEdgeEN}, run, &new_to_all);
 //   std::vector<EdgeId> path;
@@ -17,9 +17,11 @@
 #define ORDEAL_LOCKDEP_GRAPH_DEPENDENCY_GRAPH_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "lockdep/graph/lock_class.h"
 #include "lockdep/graph/site.h"
 
@@ -84,6 +86,10 @@ class DependencyGraph {
   uint32_t size() const { return static_cast<uint32_t>(edges_.size()); }
   // Ids of the edges out of `node`, ascending.
   const std::vector<EdgeId>& OutOf(NodeId node) const;
+  // Ids of the edges into `node`, ascending.
+  const std::vector<EdgeId>& InOf(NodeId node) const;
+  // The id of the edge from -> to, or nothing.
+  std::optional<EdgeId> Find(NodeId from, NodeId to) const;
   uint64_t searches() const { return searches_; }
 
  private:
@@ -91,6 +97,8 @@ class DependencyGraph {
 
   std::vector<Edge> edges_;
   std::vector<std::vector<EdgeId>> out_;  // by node
+  std::vector<std::vector<EdgeId>> in_;   // by node
+  absl::flat_hash_map<uint64_t, EdgeId> by_ends_;  // PairKey(from, to); looked up, never iterated
   uint64_t searches_ = 0;
 };
 

@@ -27,6 +27,19 @@ TEST(DependencyGraphTest, KeepsOneEdgeForAPairAndItsKindsByRun) {
   EXPECT_EQ(graph.edge(first).run_kinds, kEdgeEN | kEdgeSR);
 }
 
+TEST(DependencyGraphTest, ListsTheEdgesOfANodeBothWays) {
+  DependencyGraph graph;
+  const EdgeId first = Add(graph, 1, 2, kEdgeEN);
+  const EdgeId second = Add(graph, 3, 2, kEdgeEN);
+  const EdgeId third = Add(graph, 1, 3, kEdgeEN);
+  EXPECT_EQ(graph.OutOf(NodeId{1}), (std::vector<EdgeId>{first, third}));
+  EXPECT_EQ(graph.InOf(NodeId{2}), (std::vector<EdgeId>{first, second}));
+  EXPECT_TRUE(graph.InOf(NodeId{1}).empty());
+  EXPECT_TRUE(graph.InOf(NodeId{77}).empty());
+  EXPECT_EQ(graph.Find(NodeId{3}, NodeId{2}), second);
+  EXPECT_EQ(graph.Find(NodeId{2}, NodeId{3}), std::nullopt);
+}
+
 TEST(DependencyGraphTest, SearchesOneRunOrAll) {
   DependencyGraph graph;
   Add(graph, 1, 2, kEdgeEN, 1);
