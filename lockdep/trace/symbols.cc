@@ -40,8 +40,11 @@ uint32_t TraceSymbols::SiteIndex(absl::string_view text) {
   if (site < site_rows_.size()) return site;
   int line = 0;
   const size_t colon = text.rfind(':');
-  absl::string_view file = text;
-  if (colon != absl::string_view::npos && absl::SimpleAtoi(text.substr(colon + 1), &line)) file = text.substr(0, colon);
+  absl::string_view file = text.substr(0, colon);
+  if (colon == absl::string_view::npos || !absl::SimpleAtoi(text.substr(colon + 1), &line) || line < 0) {
+    file = text;
+    line = Site::kText;
+  }
   site_rows_.push_back({files_.Intern(file), line});
   return site;
 }
