@@ -9,7 +9,7 @@ LockClasses LockClasses::Register(Simulation& sim, const LockClassNames& names) 
   classes.extent_lock = sim.Class(names.extent_lock);
   classes.mmap_lock = sim.Class("mmap_lock");
   classes.folio_lock = sim.Class("folio_lock", {.ordered_by_key = true});
-  classes.i_pages = sim.Class("i_pages", {.spins = true});
+  classes.i_pages = sim.Class("i_pages", {.inner = lockdep::WaitType::kConfig});
   classes.folio_writeback = sim.Class("folio_writeback", {.is_event = true});
   classes.inode_dio = sim.Class("inode_dio", {.is_event = true});
   classes.block_io = sim.Class("block_io", {.is_event = true});

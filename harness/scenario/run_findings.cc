@@ -55,12 +55,13 @@ std::string BlockedSignature(const std::vector<Deadlock::Waiter>& blocked) {
 FindingKind KindOf(lockdep::ViolationKind kind) {
   switch (kind) {
     case lockdep::ViolationKind::kCircular:
-    case lockdep::ViolationKind::kRecursive: return FindingKind::kLockOrder;
+    case lockdep::ViolationKind::kRecursive:
+    case lockdep::ViolationKind::kInconsistentState:
+    case lockdep::ViolationKind::kIrqInversion:
+    case lockdep::ViolationKind::kIrqOrder: return FindingKind::kLockOrder;
     case lockdep::ViolationKind::kHeldAtExit: return FindingKind::kLeak;
-    case lockdep::ViolationKind::kUnlockBalance:
-    case lockdep::ViolationKind::kSleepInAtomic: return FindingKind::kLockUsage;
+    default: return FindingKind::kLockUsage;
   }
-  return FindingKind::kLockUsage;
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // A spinlock: held without sleeping, so the validator reports any sleeping acquisition or wait under it. A contended task
 // blocks in the simulation as on a mutex (spinning would only burn steps).
 //
-// Thread-safety: tasks of one simulation. Invariants: as Mutex; the class is registered with .spins = true.
+// Thread-safety: tasks of one simulation. Invariants: as Mutex; the class is registered with .inner = WaitType::kConfig or kSpin.
 // Example:
-//   Spinlock lock(sim, sim.Class("i_pages", {.spins = true}));
+//   Spinlock lock(sim, sim.Class("i_pages", {.inner = lockdep::WaitType::kConfig}));
 //   lock.Lock(); ... lock.Unlock();
 #ifndef ORDEAL_HARNESS_SYNC_SPINLOCK_H_
 #define ORDEAL_HARNESS_SYNC_SPINLOCK_H_

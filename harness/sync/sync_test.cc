@@ -100,7 +100,7 @@ TEST_F(SyncTest, MutexReportsUnlockByAnother) {
     sim_.scheduler().Spawn("other", [mutex = mutex.get()] { mutex->Unlock(); });
     return mutex;
   });
-  EXPECT_THAT(Violations(), ElementsAre("unlock-balance: mutex"));
+  EXPECT_THAT(Violations(), ElementsAre("bad-unlock: mutex"));
 }
 
 TEST_F(SyncTest, LockHeldAtTheEndOfATaskIsReported) {
@@ -155,7 +155,7 @@ TEST_F(SyncTest, AbbaIsSeenByTheValidatorEvenWhereItDoesNotBlock) {
 TEST_F(SyncTest, SpinlockForbidsSleepingUnderIt) {
   QuietSource quiet;
   Run(quiet, [&] {
-    auto spin = std::make_shared<Spinlock>(sim_, sim_.Class("i_pages", {.spins = true}));
+    auto spin = std::make_shared<Spinlock>(sim_, sim_.Class("i_pages", {.inner = lockdep::WaitType::kConfig}));
     auto mutex = std::make_shared<Mutex>(sim_, sim_.Class("mutex"));
     sim_.scheduler().Spawn("sleeps", [spin, mutex] {
       spin->Lock();
@@ -165,7 +165,7 @@ TEST_F(SyncTest, SpinlockForbidsSleepingUnderIt) {
     });
     return std::make_pair(spin, mutex);
   });
-  EXPECT_THAT(Violations(), ElementsAre("sleep-in-atomic: i_pages > mutex"));
+  EXPECT_THAT(Violations(), ElementsAre("wait-context: i_pages > mutex"));
 }
 
 // --- rw-semaphore ---

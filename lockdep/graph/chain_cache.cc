@@ -19,24 +19,31 @@ ChainCache::Entry& ChainCache::Slot(const Table& table, uint64_t key) {
   }
 }
 
-void ChainCache::Insert(uint64_t key, uint32_t run, uint32_t edges_begin, uint32_t edges_count) {
+bool ChainCache::Insert(uint64_t key, uint32_t run, uint32_t record, bool illegal) {
   if ((size_ + 1) * 2 > tables_.back()->mask + 1) Grow();
   Entry& entry = Slot(*tables_.back(), key);
   entry.run.store(run, std::memory_order_relaxed);
-  if (entry.key.load(std::memory_order_relaxed) == key) return;
-  entry.edges_begin = edges_begin;
-  entry.edges_count = edges_count;
+  if (entry.key.load(std::memory_order_relaxed) == key) return false;
+  entry.record = record;
+  entry.illegal = illegal;
   entry.key.store(key, std::memory_order_release);  // pairs with Touch: run is set before the key shows
   ++size_;
+  return true;
 }
 
-void ChainCache::ForEachSeenIn(uint32_t run, absl::FunctionRef<void(uint32_t, uint32_t)> visit) const {
+void ChainCache::ForEachSeenIn(uint32_t run, absl::FunctionRef<void(uint32_t)> visit) const {
   const Table& table = *tables_.back();
   for (uint64_t slot = 0; slot <= table.mask; ++slot) {
     const Entry& entry = table.entries[slot];
     if (entry.key.load(std::memory_order_relaxed) == 0) continue;
-    if (entry.run.load(std::memory_order_relaxed) == run) visit(entry.edges_begin, entry.edges_count);
+    if (entry.run.load(std::memory_order_relaxed) == run) visit(entry.record);
   }
+}
+
+size_t ChainCache::MemoryBytes() const {
+  size_t bytes = 0;
+  for (const auto& table : tables_) bytes += (table->mask + 1) * sizeof(Entry);
+  return bytes;
 }
 
 // A run mark that another thread sets in the old table meanwhile is lost: that chain is judged once more.
@@ -49,8 +56,8 @@ void ChainCache::Grow() {
     if (key == 0) continue;
     Entry& to = Slot(*grown, key);
     to.run.store(from.run.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    to.edges_begin = from.edges_begin;
-    to.edges_count = from.edges_count;
+    to.record = from.record;
+    to.illegal = from.illegal;
     to.key.store(key, std::memory_order_relaxed);
   }
   tables_.push_back(std::move(grown));

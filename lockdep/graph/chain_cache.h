@@ -5,7 +5,7 @@
 // Thread-safety: Touch: any thread. Insert, ForEachSeenIn: under the validator's mutex.
 // Invariants:    size() <= capacity / 2; entries are never removed; a replaced table is kept until destruction.
 // Cost:          Touch: one expected cache line.
-// Example:       if (!chains.Touch(key, run, true)) { ...judge...; chains.Insert(key, run, edges_begin, edges_count); }
+// Example:       if (!chains.Touch(key, run, true)) { ...judge...; chains.Insert(key, run, record, false); }
 #ifndef ORDEAL_LOCKDEP_GRAPH_CHAIN_CACHE_H_
 #define ORDEAL_LOCKDEP_GRAPH_CHAIN_CACHE_H_
 
@@ -22,7 +22,8 @@ class ChainCache {
  public:
   explicit ChainCache(uint32_t capacity = 4096);  // rounded up to a power of two
 
-  // True if `key` was seen in `run`. A chain known from another run is marked as seen now, and so seen, if `any_run`.
+  // True if `key` was seen in `run`. A chain known from another run is marked as seen now, and so seen, if `any_run` and if
+  // it breaks no rule by itself.
   bool Touch(uint64_t key, uint32_t run, bool any_run) {
     const Table* table = table_.load(std::memory_order_acquire);  // pairs with the store in Grow
     for (uint64_t slot = key & table->mask;; slot = (slot + 1) & table->mask) {
@@ -30,25 +31,27 @@ class ChainCache {
       const uint64_t found = entry.key.load(std::memory_order_acquire);  // pairs with Insert
       if (found == key) {
         if (entry.run.load(std::memory_order_relaxed) == run) return true;
-        if (!any_run) return false;
+        if (!any_run || entry.illegal) return false;
         entry.run.store(run, std::memory_order_relaxed);
         return true;
       }
       if (found == 0) return false;
     }
   }
-  // Adds `key` with its range of dependencies, or marks a known one as seen in `run`.
-  void Insert(uint64_t key, uint32_t run, uint32_t edges_begin, uint32_t edges_count);
-  // Calls visit(edges_begin, edges_count) for each chain seen in `run`, in an order that means nothing.
-  void ForEachSeenIn(uint32_t run, absl::FunctionRef<void(uint32_t, uint32_t)> visit) const;
+  // Adds `key`, or marks a known one as seen in `run`; false if it was known. `record` is the caller's name for the chain.
+  // `illegal`: it breaks a rule by itself, so each run must judge it anew.
+  bool Insert(uint64_t key, uint32_t run, uint32_t record, bool illegal);
+  // Calls visit(record) for each chain seen in `run`, in an order that means nothing.
+  void ForEachSeenIn(uint32_t run, absl::FunctionRef<void(uint32_t)> visit) const;
   uint64_t size() const { return size_; }
+  size_t MemoryBytes() const;
 
  private:
   struct Entry {
     std::atomic<uint64_t> key{0};
     std::atomic<uint32_t> run{0};
-    uint32_t edges_begin = 0;
-    uint32_t edges_count = 0;
+    uint32_t record = 0;
+    bool illegal = false;
   };
   struct Table {
     explicit Table(uint64_t capacity) : mask(capacity - 1), entries(new Entry[capacity]) {}

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "lockdep/graph/chain_key.h"
 
@@ -11,32 +12,43 @@ namespace {
 
 // The keys are compared across processes by nobody, but they must not depend on the build: these vectors pin them.
 TEST(ChainKeyTest, MatchesItsTestVectors) {
-  const uint64_t a = MixChainKey(kEmptyChainKey, ChainWord(NodeId{8}, Mode::kExclusive, false, true));
-  EXPECT_EQ(a, 5267540165419336581u);
-  EXPECT_NE(a, MixChainKey(kEmptyChainKey, ChainWord(NodeId{8}, Mode::kExclusive, false, false)));
-  EXPECT_NE(a, MixChainKey(kEmptyChainKey, ChainWord(NodeId{8}, Mode::kExclusive, true, true)));
-  EXPECT_NE(a, MixChainKey(kEmptyChainKey, ChainWord(NodeId{8}, Mode::kShared, false, true)));
-  EXPECT_NE(a, MixChainKey(kEmptyChainKey, ChainWord(NodeId{9}, Mode::kExclusive, false, true)));
+  const uint64_t word = ChainWord(NodeId{8}, Mode::kExclusive);
+  const uint64_t a = MixChainKey(kEmptyChainKey, word);
+  EXPECT_EQ(a, 9577005839049314158u);
+  for (const uint64_t bit : {kTrylock, kOrdered, kNested, kUnchecked, kSync, kOwed, kInHardirq, kInSoftirq, kHardirqsOn,
+                             kSoftirqsOn, kInReclaim, kThreadedIrq}) {
+    EXPECT_NE(a, MixChainKey(kEmptyChainKey, word | bit)) << "a verdict depends on bit " << bit;
+  }
+  EXPECT_NE(a, MixChainKey(kEmptyChainKey, ChainWord(NodeId{8}, Mode::kShared)));
+  EXPECT_NE(a, MixChainKey(kEmptyChainKey, ChainWord(NodeId{9}, Mode::kExclusive)));
 }
 
 TEST(ChainCacheTest, KnowsTheRunOfEachChain) {
   ChainCache cache;
   EXPECT_FALSE(cache.Touch(5, 1, true));
-  cache.Insert(5, 1, 10, 2);
+  EXPECT_TRUE(cache.Insert(5, 1, 10, false));
   EXPECT_TRUE(cache.Touch(5, 1, false));
   EXPECT_FALSE(cache.Touch(5, 2, false)) << "known, but not of run 2";
   EXPECT_TRUE(cache.Touch(5, 2, true)) << "marked as seen now";
   EXPECT_TRUE(cache.Touch(5, 2, false));
 }
 
-TEST(ChainCacheTest, VisitsTheDependenciesOfOneRun) {
+TEST(ChainCacheTest, VisitsTheChainsOfOneRun) {
   ChainCache cache;
-  cache.Insert(1, 1, 0, 3);
-  cache.Insert(2, 2, 3, 4);
-  cache.Insert(1, 2, 99, 99);  // a known chain keeps its range
-  std::map<uint32_t, uint32_t> ranges;
-  cache.ForEachSeenIn(2, [&](uint32_t begin, uint32_t count) { ranges[begin] = count; });
-  EXPECT_EQ(ranges, (std::map<uint32_t, uint32_t>{{0, 3}, {3, 4}}));
+  cache.Insert(1, 1, 10, false);
+  cache.Insert(2, 2, 20, false);
+  EXPECT_FALSE(cache.Insert(1, 2, 99, false)) << "a known chain keeps its record";
+  cache.Insert(3, 1, 30, false);
+  std::set<uint32_t> records;
+  cache.ForEachSeenIn(2, [&](uint32_t record) { records.insert(record); });
+  EXPECT_EQ(records, (std::set<uint32_t>{10, 20}));
+}
+
+TEST(ChainCacheTest, AChainThatBreaksARuleIsJudgedInEachRun) {
+  ChainCache cache;
+  cache.Insert(1, 1, 0, true);
+  EXPECT_TRUE(cache.Touch(1, 1, true)) << "reported in this run";
+  EXPECT_FALSE(cache.Touch(1, 2, true));
 }
 
 // Model test against std::map, through several growths.
@@ -50,7 +62,7 @@ TEST(ChainCacheTest, AgreesWithAMapWhileItGrows) {
     const uint32_t run = i / 4000 + 1;
     const bool known = model.count(short_key) != 0;
     ASSERT_EQ(cache.Touch(short_key, run, false), known && model[short_key] == run);
-    cache.Insert(short_key, run, i, 1);
+    cache.Insert(short_key, run, i, false);
     model[short_key] = run;
   }
   EXPECT_EQ(cache.size(), model.size());

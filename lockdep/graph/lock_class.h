@@ -4,7 +4,7 @@
 // Thread-safety: LockClassTable: Register is serialised by the validator; at() may run beside it, for ids that it returned.
 // Invariants:    ids are dense and in order of registration; NodeOf is a bijection; a name is registered once.
 // Example:
-//   const LockClassId inode = classes.Register("i_rwsem", {.wait = WaitType::kSleep});
+//   const LockClassId inode = classes.Register("i_rwsem", {.inner = WaitType::kSleep});
 //   const NodeId parent = NodeOf(inode, 1);   // "i_rwsem/1"
 #ifndef ORDEAL_LOCKDEP_GRAPH_LOCK_CLASS_H_
 #define ORDEAL_LOCKDEP_GRAPH_LOCK_CLASS_H_
@@ -37,22 +37,44 @@ constexpr int SubclassOf(NodeId node) { return static_cast<int>(Index(node) % kS
 enum class Mode : uint8_t { kExclusive = 0, kShared = 1, kSharedRecursive = 2 };
 const char* ModeName(Mode mode);
 
+// The context in which a lock may be taken (outer) and which holding it creates (inner), from loose to strict: what sleeps
+// may not be taken where spinning is all that is allowed. kConfig is a lock that sleeps on a fully preemptible kernel.
+// Source: the kernel's wait-type rules (include/linux/lockdep_types.h).
+enum class WaitType : uint8_t { kUnchecked = 0, kFree = 1, kSpin = 2, kConfig = 3, kSleep = 4 };
+
+struct LockMap;
+
+// < 0 if `next` may be taken while `held`, of the same class, is held.
+using LockCompare = int (*)(const LockMap& held, const LockMap& next);
+
 struct LockClassOptions {
   // Same-class locks may nest when order_key ascends strictly (folios of one mapping by index, inodes by number).
   bool ordered_by_key = false;
-  // A spinlock: nothing that sleeps may be acquired while it is held.
-  bool spins = false;
-  // An event that is waited for (writeback, completion, counter drain): checked like an acquisition, never held.
+  // An event that is waited for (writeback, completion, counter drain): checked like an acquisition.
   bool is_event = false;
+  // Tracked as held, but no order, recursion or usage rule applies (wait types, balance and nest rules do).
+  bool no_validate = false;
+  // Locks of this class may nest in any order; orders against other classes are still judged.
+  bool no_check_recursion = false;
+  // A lock that only the own CPU takes: interrupts cannot invert it, so usage searches do not pass through it.
+  bool per_cpu = false;
+  // Not a lock: replaces the wait context of all that is held below it.
+  bool wait_override = false;
+  WaitType inner = WaitType::kSleep;      // kConfig: a spinlock, kSpin: a raw one
+  WaitType outer = WaitType::kUnchecked;  // kUnchecked: as inner
+  LockCompare compare = nullptr;          // orders the class's instances; asked beside ordered_by_key
 
-  friend bool operator==(const LockClassOptions& a, const LockClassOptions& b) {
-    return a.ordered_by_key == b.ordered_by_key && a.spins == b.spins && a.is_event == b.is_event;
-  }
+  bool spins() const { return inner == WaitType::kConfig || inner == WaitType::kSpin; }
+  bool ordered() const { return ordered_by_key || compare != nullptr; }
+  friend bool operator==(const LockClassOptions&, const LockClassOptions&) = default;
 };
 
 struct LockClass {
   std::string name;
   LockClassOptions options;
+  uint64_t key = 0;          // of a class registered by key; 0: registered by name
+  int version = 1;           // same name, another key: "name#2"
+  bool unregistered = false;  // its key is gone; the id is never used again
 };
 
 class LockClassTable {
@@ -64,12 +86,17 @@ class LockClassTable {
 
   // The id of `name`; the first registration fixes the options (a second one with other options is an LD_CHECK).
   LockClassId Register(absl::string_view name, LockClassOptions options = {});
+  // The class of `key` (not 0). Classes of different keys may share a name; later ones are shown as "name#2", "name#3".
+  LockClassId RegisterKey(uint64_t key, absl::string_view name, LockClassOptions options = {});
+  // Forgets the key: registering it again makes a new class.
+  void Unregister(LockClassId id);
   const LockClass& at(LockClassId id) const {
     const uint32_t chunk = ChunkOf(Index(id));
     return chunks_[chunk].load(std::memory_order_acquire)[Index(id) - FirstOf(chunk)];  // pairs with Register
   }
   uint32_t size() const { return size_; }
-  // "name" or "name/2".
+  size_t MemoryBytes() const;
+  // "name", "name/2" (subclass), "name#3/2" (third key of that name).
   std::string NodeName(NodeId node) const;
 
  private:
@@ -80,10 +107,13 @@ class LockClassTable {
     return static_cast<uint32_t>(std::bit_width(index / kFirstChunk + 1)) - 1;
   }
   static constexpr uint32_t FirstOf(uint32_t chunk) { return kFirstChunk * ((1u << chunk) - 1); }
+  LockClassId Append(LockClass lock_class);
 
   std::array<std::atomic<LockClass*>, kChunks> chunks_{};
   uint32_t size_ = 0;
   absl::flat_hash_map<std::string, LockClassId> by_name_;
+  absl::flat_hash_map<uint64_t, LockClassId> by_key_;
+  absl::flat_hash_map<std::string, int> versions_;  // classes of each name so far
 };
 
 }  // namespace ordeal::lockdep

@@ -13,9 +13,9 @@ const char* Title(ViolationKind kind) {
   switch (kind) {
     case ViolationKind::kCircular: return "WARNING: possible circular locking dependency detected";
     case ViolationKind::kRecursive: return "WARNING: possible recursive locking detected";
-    case ViolationKind::kUnlockBalance: return "WARNING: bad unlock balance detected!";
+    case ViolationKind::kBadUnlock: return "WARNING: bad unlock balance detected!";
     case ViolationKind::kHeldAtExit: return "WARNING: task ended with locks still held!";
-    case ViolationKind::kSleepInAtomic: return "WARNING: sleeping lock acquired while a spinlock is held";
+    case ViolationKind::kWaitContext: return "WARNING: sleeping lock acquired while a spinlock is held";
   }
   return "WARNING: lock rule broken";
 }
@@ -87,11 +87,11 @@ std::string Body(const Violation& violation) {
   switch (violation.kind) {
     case ViolationKind::kCircular: return CircularBody(violation);
     case ViolationKind::kRecursive: return RecursiveBody(violation);
-    case ViolationKind::kUnlockBalance:
+    case ViolationKind::kBadUnlock:
       return absl::StrCat(violation.task, " is trying to release lock ", LockLine(violation.acquiring),
                           "\nbut there is no such lock to release!\n");
     case ViolationKind::kHeldAtExit: return absl::StrCat(violation.task, " has ended with locks still held.\n");
-    case ViolationKind::kSleepInAtomic:
+    case ViolationKind::kWaitContext:
       return absl::StrCat(violation.task, " is trying to acquire lock:\n  ", LockLine(violation.acquiring),
                           "\n\nwhich may sleep, while holding spinlock:\n  ", LockLine(violation.conflicting), "\n");
   }
@@ -124,9 +124,9 @@ std::string SummarizeViolation(const Violation& violation) {
       return absl::StrCat(text, violation.cycle.front().from);
     }
     case ViolationKind::kRecursive: return absl::StrCat("recursive acquisition of ", violation.acquiring.node);
-    case ViolationKind::kUnlockBalance: return absl::StrCat("release of ", violation.acquiring.node, ", which is not held");
+    case ViolationKind::kBadUnlock: return absl::StrCat("release of ", violation.acquiring.node, ", which is not held");
     case ViolationKind::kHeldAtExit: return absl::StrCat(violation.acquiring.node, " held at the end of its task");
-    case ViolationKind::kSleepInAtomic:
+    case ViolationKind::kWaitContext:
       return absl::StrCat(violation.acquiring.node, " may sleep under spinlock ", violation.conflicting.node);
   }
   return "lock rule broken";

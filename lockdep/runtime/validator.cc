@@ -1,3 +1,5 @@
+// Judging an acquisition that no run (or not this one) has judged: wait context, usage, recursion, dependencies.
+
 #include "lockdep/runtime/validator.h"
 
 #include <algorithm>
@@ -5,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lockdep/runtime/held_locks.h"
+#include "lockdep/support/check.h"
 
 namespace ordeal::lockdep {
 namespace {
-
-uint64_t WordOf(const HeldLock& held) { return ChainWord(held.node, held.mode, held.trylock, held.ordered); }
 
 // Kind and classes, starting with the smallest name, so that a cycle has one signature wherever it is entered.
 std::string CycleSignature(const std::vector<DependencyReport>& cycle) {
@@ -21,15 +23,7 @@ std::string CycleSignature(const std::vector<DependencyReport>& cycle) {
 
 }  // namespace
 
-std::string LockMap::InstanceName() const {
-  return instance_number == 0 ? std::string(instance) : absl::StrCat(instance, " ", instance_number);
-}
-
-bool TaskContext::Holds(const LockMap& map) const {
-  return std::any_of(held_.begin(), held_.end(), [&](const HeldLock& held) { return held.map == &map; });
-}
-
-Validator::Validator() = default;
+Validator::Validator(ValidatorOptions options) : options_(options) {}
 Validator::~Validator() = default;
 
 LockClassId Validator::RegisterClass(absl::string_view name, LockClassOptions options) {
@@ -37,48 +31,95 @@ LockClassId Validator::RegisterClass(absl::string_view name, LockClassOptions op
   return classes_.Register(name, options);
 }
 
+LockClassId Validator::RegisterKey(uint64_t key, absl::string_view name, LockClassOptions options) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return classes_.RegisterKey(key, name, options);
+}
+
 void Validator::BeginRun() {
   ++run_;
   violations_.clear();
+  reported_.clear();
 }
 
-bool Validator::OrderAscends(const TaskContext& task, NodeId node, uint64_t order_key) {
+bool Validator::OrderAscends(const TaskContext& task, const LockMap& map, uint64_t word) const {
+  const LockClassOptions& rules = classes_.at(map.lock_class).options;
+  const NodeId node = NodeOfWord(word);
   return std::all_of(task.held_.begin(), task.held_.end(), [&](const HeldLock& held) {
-    return held.node != node || held.order_key < order_key;
+    if (held.node() != node) return true;
+    if (rules.compare != nullptr) return rules.compare(*held.map, map) < 0;
+    return held.map->order_key < map.order_key;
   });
-}
-
-void Validator::RebuildKeys(TaskContext& task, size_t from) {
-  uint64_t key = kEmptyChainKey;
-  if (from > 0) key = MixChainKey(task.held_[from - 1].previous_key, WordOf(task.held_[from - 1]));
-  for (size_t i = from; i < task.held_.size(); ++i) {
-    task.held_[i].previous_key = key;
-    key = MixChainKey(key, WordOf(task.held_[i]));
-  }
-  task.key_ = key;
 }
 
 void Validator::AcquireUnseen(TaskContext& task) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  JudgeNewest(task);
+}
+
+void Validator::JudgeNewest(TaskContext& task) {
   ++slow_acquires_;
-  const bool legal = CheckRecursion(task);
+  const HeldLock& acquired = task.held_.back();
+  const LockClassOptions& rules = classes_.at(ClassOf(acquired.node())).options;
+  const bool checked = (acquired.word & kUnchecked) == 0 && !rules.no_validate;
+  bool legal = CheckWaitContext(task);
   std::vector<EdgeId> edges;
-  AddDependencies(task, &edges);
-  if (!legal) return;  // a chain that breaks a rule by itself is never cached, so that every run reports it
-  const auto begin = static_cast<uint32_t>(chain_edges_.size());
+  if (checked) {
+    MarkUsage(task, acquired, UsageOf(acquired));
+    legal &= CheckRecursion(task);
+    AddDependencies(task, &edges);
+  }
+  if (!chains_.Insert(task.key_, run_, static_cast<uint32_t>(records_.size()), !legal)) return;
+  records_.push_back({static_cast<uint32_t>(chain_edges_.size()), static_cast<uint32_t>(edges.size()),
+                      static_cast<uint32_t>(chain_words_.size()), 0});
   chain_edges_.insert(chain_edges_.end(), edges.begin(), edges.end());
-  chains_.Insert(task.key_, run_, begin, static_cast<uint32_t>(edges.size()));
+  for (const HeldLock& held : task.held_) {
+    if (SameIrqContext(held.word, acquired.word)) chain_words_.push_back(held.word);
+  }
+  records_.back().words_count = static_cast<uint32_t>(chain_words_.size()) - records_.back().words_begin;
+}
+
+// Source: the kernel's check_wait_context. Locks of an interrupted context do not count; the interrupt itself does.
+bool Validator::CheckWaitContext(const TaskContext& task) {
+  const HeldLock& acquired = task.held_.back();
+  const LockClassOptions& rules = classes_.at(ClassOf(acquired.node())).options;
+  const WaitType needed = rules.outer != WaitType::kUnchecked ? rules.outer : rules.inner;
+  if (needed == WaitType::kUnchecked || acquired.trylock()) return true;
+  WaitType allowed = WaitType::kSleep;
+  if ((acquired.word & kInHardirq) != 0) {
+    allowed = (acquired.word & kThreadedIrq) != 0 ? WaitType::kConfig : WaitType::kSpin;
+  } else if ((acquired.word & kInSoftirq) != 0) {
+    allowed = WaitType::kConfig;
+  }
+  const HeldLock* strictest = nullptr;
+  for (size_t i = FirstOfIrqContext(task.held_, acquired.word); i + 1 < task.held_.size(); ++i) {
+    const LockClassOptions& held = classes_.at(ClassOf(task.held_[i].node())).options;
+    if (held.inner == WaitType::kUnchecked || held.is_event) continue;
+    if (!held.wait_override && held.inner >= allowed) continue;
+    allowed = held.inner;
+    strictest = &task.held_[i];
+  }
+  if (needed <= allowed) return true;
+  Violation violation = NewViolation(ViolationKind::kWaitContext, task, acquired);
+  violation.wait_context = allowed;
+  if (strictest != nullptr) violation.conflicting = Describe(*strictest);
+  violation.signature = absl::StrCat("wait-context: ",
+                                     strictest != nullptr ? violation.conflicting.node : std::string("interrupt"), " > ",
+                                     violation.acquiring.node);
+  Report(std::move(violation));
+  return false;
 }
 
 // True if the newest lock may be taken beside the held ones of its own node.
 bool Validator::CheckRecursion(const TaskContext& task) {
   const HeldLock& acquired = task.held_.back();
-  if (acquired.trylock || acquired.ordered) return true;
+  if ((acquired.word & (kTrylock | kOrdered | kNested)) != 0) return true;
+  if (classes_.at(ClassOf(acquired.node())).options.no_check_recursion) return true;
   for (size_t i = 0; i + 1 < task.held_.size(); ++i) {
     const HeldLock& held = task.held_[i];
-    if (held.node != acquired.node) continue;
-    if (acquired.mode == Mode::kSharedRecursive && held.mode != Mode::kExclusive) continue;
-    Violation violation = NewViolation(ViolationKind::kRecursive, task, Describe(acquired));
+    if (held.node() != acquired.node()) continue;
+    if (acquired.mode() == Mode::kSharedRecursive && held.mode() != Mode::kExclusive) continue;
+    Violation violation = NewViolation(ViolationKind::kRecursive, task, acquired);
     violation.conflicting = Describe(held);
     violation.signature = absl::StrCat("recursive: ", violation.acquiring.node);
     Report(std::move(violation));
@@ -90,128 +131,156 @@ bool Validator::CheckRecursion(const TaskContext& task) {
 // From every held lock, not only the nearest: the exported graph then has each order that was really seen.
 void Validator::AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges) {
   const HeldLock& acquired = task.held_.back();
-  if (acquired.trylock) return;
-  for (size_t i = task.held_.size() - 1; i-- > 0;) {
-    if (task.held_[i].node != acquired.node) AddDependency(task, task.held_[i], edges);
+  if (acquired.trylock()) return;
+  const size_t first = FirstOfIrqContext(task.held_, acquired.word);
+  for (size_t i = task.held_.size() - 1; i-- > first;) {
+    const HeldLock& held = task.held_[i];
+    if (held.node() == acquired.node() || (held.word & kUnchecked) != 0) continue;
+    if (classes_.at(ClassOf(held.node())).options.no_validate) continue;
+    edges->push_back(AddDependency(task, held, acquired));
   }
 }
 
-void Validator::AddDependency(const TaskContext& task, const HeldLock& holder, std::vector<EdgeId>* edges) {
-  const HeldLock& acquired = task.held_.back();
-  const uint8_t kind = EdgeKind(holder.mode, acquired.mode);
-  const DependencyGraph::Sighting sighting{kind,          holder.mode,   acquired.mode,
-                                           holder.site,   acquired.site, task.name_};
+EdgeId Validator::AddDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired) {
+  const uint8_t kind = EdgeKind(holder.mode(), acquired.mode());
+  const DependencyGraph::Sighting sighting{kind,        holder.mode(), acquired.mode(),
+                                           holder.site, acquired.site, task.name_};
   bool new_to_all = false;
-  const EdgeId edge = graph_.Add(holder.node, acquired.node, sighting, run_, &new_to_all);
-  edges->push_back(edge);
+  const EdgeId edge = graph_.Add(holder.node(), acquired.node(), sighting, run_, &new_to_all);
+  if (new_to_all && options_.backtrace != nullptr) {
+    if (edge_backtraces_.size() <= Index(edge)) edge_backtraces_.resize(Index(edge) + size_t{1});
+    if (edge_backtraces_[Index(edge)].empty()) edge_backtraces_[Index(edge)] = options_.backtrace();
+  }
+  if (!new_to_all && (!broken_.load(std::memory_order_relaxed) || run_ == 1)) return edge;  // judged before
   std::vector<EdgeId> path;
-  if (new_to_all && !cyclic_.load(std::memory_order_relaxed) && graph_.FindCycleInAllRuns(edge, kind, &path)) {
-    StartCycleSearches();
+  if (!broken_.load(std::memory_order_relaxed)) {
+    const bool cyclic = graph_.FindCycleInAllRuns(edge, kind, &path);
+    if (!cyclic && !BreaksIrqOrder(holder, acquired)) return edge;
+    JudgeEachRun();
   }
-  if (cyclic_.load(std::memory_order_relaxed) && graph_.FindCycle(edge, kind, run_, &path)) {
-    ReportCycle(task, holder, edge, path);
-  }
+  if (FindCycle(edge, kind, &path)) ReportCycle(task, holder, acquired, edge, path);
+  CheckIrqOrder(task, holder, acquired, edge);
+  return edge;
 }
 
-// Until now chains of this run that earlier runs knew were only marked; their dependencies must be this run's too.
-void Validator::StartCycleSearches() {
-  cyclic_.store(true, std::memory_order_relaxed);
-  chains_.ForEachSeenIn(run_, [this](uint32_t begin, uint32_t count) {
-    for (uint32_t i = begin; i < begin + count; ++i) graph_.MarkSeen(chain_edges_[i], run_);
+// The first run's dependencies are those of all runs, whose order the graph maintains.
+bool Validator::FindCycle(EdgeId edge, uint8_t kind, std::vector<EdgeId>* path) {
+  return run_ == 1 ? graph_.FindCycleInAllRuns(edge, kind, path) : graph_.FindCycle(edge, kind, run_, path);
+}
+
+// Until now chains of this run that earlier runs knew were only marked; what they add to the run must be the run's too.
+void Validator::JudgeEachRun() {
+  broken_.store(true, std::memory_order_relaxed);
+  chains_.ForEachSeenIn(run_, [this](uint32_t number) {
+    const ChainRecord& record = records_[number];
+    for (uint32_t i = 0; i < record.edges_count; ++i) graph_.MarkSeen(chain_edges_[record.edges_begin + i], run_);
+    HeldLock last;
+    last.word = chain_words_[record.words_begin + record.words_count - 1];
+    if ((last.word & kUnchecked) == 0) usage_.MarkSeen(last.node(), UsageOf(last), run_);
   });
 }
 
-void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, EdgeId closing,
+void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId closing,
                             const std::vector<EdgeId>& path) {
-  Violation violation = NewViolation(ViolationKind::kCircular, task, Describe(task.held_.back()));
+  Violation violation = NewViolation(ViolationKind::kCircular, task, acquired);
   violation.conflicting = Describe(holder);
-  for (const EdgeId id : path) violation.cycle.push_back(Describe(graph_.edge(id)));
-  DependencyReport last = Describe(graph_.edge(closing));
-  last.from_mode = holder.mode;
-  last.to_mode = task.held_.back().mode;
-  last.from_site = holder.site;
-  last.to_site = task.held_.back().site;
-  last.task = task.name_;
-  violation.cycle.push_back(std::move(last));
+  for (const EdgeId id : path) violation.cycle.push_back(Describe(id));
+  violation.cycle.push_back(NewDependency(task, holder, acquired, closing));
   violation.signature = CycleSignature(violation.cycle);
   Report(std::move(violation));
 }
 
-void Validator::SleepInAtomic(TaskContext& task) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const HeldLock& acquired = task.held_.back();
-  const auto spin = std::find_if(task.held_.begin(), task.held_.end(), [](const HeldLock& held) { return held.spins; });
-  Violation violation = NewViolation(ViolationKind::kSleepInAtomic, task, Describe(acquired));
-  violation.conflicting = Describe(*spin);
-  violation.signature = absl::StrCat("sleep-in-atomic: ", violation.conflicting.node, " > ", violation.acquiring.node);
-  Report(std::move(violation));
-}
-
-void Validator::ReleaseOutOfOrder(TaskContext& task, const LockMap& map, Site site) {
-  for (size_t i = task.held_.size(); i-- > 0;) {
-    if (task.held_[i].map != &map) continue;
-    task.spins_held_ -= task.held_[i].spins;
-    task.held_.erase(task.held_.begin() + static_cast<std::ptrdiff_t>(i));
-    RebuildKeys(task, i);
-    return;
-  }
-  const std::lock_guard<std::mutex> lock(mutex_);
-  HeldLock released;
-  released.map = &map;
-  released.node = NodeOf(map.lock_class, 0);
-  released.site = site;
-  Violation violation = NewViolation(ViolationKind::kUnlockBalance, task, Describe(released));
-  violation.signature = absl::StrCat("unlock-balance: ", violation.acquiring.node);
-  Report(std::move(violation));
-}
-
-void Validator::Downgrade(TaskContext& task, const LockMap& map, Mode mode) {
-  for (size_t i = task.held_.size(); i-- > 0;) {
-    if (task.held_[i].map != &map) continue;
-    task.held_[i].mode = mode;
-    RebuildKeys(task, i);
-    return;
-  }
-}
-
-void Validator::TaskExit(TaskContext& task) {
-  if (task.held_.empty()) return;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Violation violation = NewViolation(ViolationKind::kHeldAtExit, task, Describe(task.held_.front()));
-  violation.signature = absl::StrCat("held-at-exit: ", violation.acquiring.node);
-  Report(std::move(violation));
-  task.held_.clear();
-  task.key_ = kEmptyChainKey;
-  task.spins_held_ = 0;
-}
-
-ValidatorStats Validator::stats() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return {classes_.size(), graph_.size(), chains_.size(), slow_acquires_, graph_.searches()};
+DependencyReport Validator::NewDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
+                                          EdgeId edge) const {
+  DependencyReport dependency = Describe(edge);
+  dependency.from_mode = holder.mode();
+  dependency.to_mode = acquired.mode();
+  dependency.from_site = holder.site;
+  dependency.to_site = acquired.site;
+  dependency.task = task.name_;
+  dependency.to_sync = (acquired.word & kSync) != 0;
+  if (options_.backtrace != nullptr) dependency.backtrace = options_.backtrace();
+  return dependency;
 }
 
 HeldLockReport Validator::Describe(const HeldLock& held) const {
-  return {classes_.NodeName(held.node), held.map->InstanceName(), held.mode, held.trylock, held.site};
+  const LockClassOptions& rules = classes_.at(ClassOf(held.node())).options;
+  HeldLockReport report{classes_.NodeName(held.node()), held.map->InstanceName(), held.mode(), held.trylock(), held.site};
+  report.sync = (held.word & kSync) != 0;
+  report.event = rules.is_event;
+  report.nested = (held.word & kNested) != 0;
+  report.usage = UsageChars(usage_.InAllRuns(held.node()));
+  report.inner = rules.inner;
+  report.outer = rules.outer != WaitType::kUnchecked ? rules.outer : rules.inner;
+  return report;
 }
 
-DependencyReport Validator::Describe(const Edge& edge) const {
-  return {classes_.NodeName(edge.from), classes_.NodeName(edge.to), edge.from_mode, edge.to_mode,
-          edge.from_site,               edge.to_site,               edge.task};
+DependencyReport Validator::Describe(EdgeId id) const {
+  const Edge& edge = graph_.edge(id);
+  DependencyReport report{classes_.NodeName(edge.from), classes_.NodeName(edge.to), edge.from_mode, edge.to_mode,
+                          edge.from_site,               edge.to_site,               edge.task};
+  report.from_event = classes_.at(ClassOf(edge.from)).options.is_event;
+  report.to_event = classes_.at(ClassOf(edge.to)).options.is_event;
+  if (Index(id) < edge_backtraces_.size()) report.backtrace = edge_backtraces_[Index(id)];
+  return report;
 }
 
-Violation Validator::NewViolation(ViolationKind kind, const TaskContext& task, const HeldLockReport& acquiring) const {
+Violation Validator::NewViolation(ViolationKind kind, const TaskContext& task, const HeldLock& acquiring) const {
   Violation violation;
   violation.kind = kind;
   violation.task = task.name_;
-  violation.acquiring = acquiring;
+  violation.acquiring = Describe(acquiring);
+  if (options_.backtrace != nullptr) violation.acquiring.backtrace = options_.backtrace();
+  violation.state = {(task.context_ & kInHardirq) != 0, (task.context_ & kInSoftirq) != 0,
+                     (task.context_ & kHardirqsOn) != 0, (task.context_ & kSoftirqsOn) != 0,
+                     (task.context_ & kInReclaim) != 0};
   for (const HeldLock& held : task.held_) violation.held.push_back(Describe(held));
   return violation;
 }
 
 void Validator::Report(Violation violation) {
-  const auto same = [&](const Violation& known) { return known.signature == violation.signature; };
-  if (std::any_of(violations_.begin(), violations_.end(), same)) return;
+  if (!reported_.insert(violation.signature).second) {
+    ++suppressed_;
+    return;
+  }
   violations_.push_back(std::move(violation));
+}
+
+std::vector<Violation> Validator::Violations() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return violations_;
+}
+
+void Validator::ForEachChain(absl::FunctionRef<void(const std::vector<uint64_t>&)> visit) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const ChainRecord& record : records_) {
+    const auto begin = chain_words_.begin() + record.words_begin;
+    visit(std::vector<uint64_t>(begin, begin + record.words_count));
+  }
+}
+
+ValidatorStats Validator::stats() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ValidatorStats stats;
+  stats.classes = classes_.size();
+  stats.dependencies = graph_.size();
+  stats.chains = chains_.size();
+  stats.slow_acquires = slow_acquires_;
+  stats.searches = graph_.searches() + usage_searches_;
+  stats.violations = violations_.size();
+  stats.suppressed = suppressed_;
+  stats.tasks = tasks_.size();
+  stats.memory_bytes = classes_.MemoryBytes() + usage_.MemoryBytes() + chains_.MemoryBytes() +
+                       records_.capacity() * sizeof(ChainRecord) + chain_edges_.capacity() * sizeof(EdgeId) +
+                       chain_words_.capacity() * sizeof(uint64_t);
+  for (const TaskContext* task : tasks_) stats.memory_bytes += task->held_.MemoryBytes();
+  return stats;
+}
+
+std::string ValidatorStats::ToString() const {
+  return absl::StrCat(classes, " classes, ", dependencies, " dependencies, ", chains, " chains, ", slow_acquires,
+                      " unseen acquisitions, ", searches, " searches, ", violations, " violations (", suppressed,
+                      " repeated), ", tasks, " tasks, ", memory_bytes / 1024, " KiB");
 }
 
 }  // namespace ordeal::lockdep

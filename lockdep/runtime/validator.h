@@ -3,11 +3,12 @@
 //
 // A *run* is one schedule of a harness, or the life of a program. Violations are judged on the dependencies of the current
 // run alone, so that a run is reproducible by itself; the graph of all runs is kept for export. A chain that earlier runs
-// have seen costs one cache look-up and one mark a run: while the graph of all runs has no cycle, neither has any run's.
+// have seen costs one cache look-up and one mark a run: while the graph of all runs breaks no rule, neither does any run's.
 //
 // Thread-safety: TaskContext: one task. Validator: the fast path may run on many threads; unseen chains take mutex_.
 // Invariants:    a violation is reported once a run (by signature); validation never turns itself off; no fixed limits.
-// Cost:          a cached acquire is a push, one multiply and one look-up; a release on top of the stack is a pop.
+// Cost:          a cached acquire is a push, one multiply and one look-up; a release on top of the stack is a pop. No shared
+//                memory is written on either.
 // Example:
 //   Validator validator;
 //   const LockClassId a = validator.RegisterClass("A");
@@ -24,68 +25,26 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "lockdep/graph/chain_cache.h"
 #include "lockdep/graph/chain_key.h"
 #include "lockdep/graph/dependency_graph.h"
 #include "lockdep/graph/lock_class.h"
 #include "lockdep/graph/site.h"
+#include "lockdep/runtime/task_context.h"
+#include "lockdep/runtime/usage.h"
 #include "lockdep/runtime/violation.h"
 
 namespace ordeal::lockdep {
-
-// What the validator knows of one lock instance. Lives in the lock; made by Validator::NewMap.
-struct LockMap {
-  LockClassId lock_class{};
-  LockClassOptions rules;        // the class's, copied so that the hot path need not look the class up
-  uint64_t order_key = 0;       // compared when the class is ordered_by_key
-  const char* instance = "";    // shown in reports; must outlive the lock
-  uint32_t instance_number = 0;  // shown behind `instance` when not 0
-
-  std::string InstanceName() const;
-};
-
-struct HeldLock {
-  const LockMap* map = nullptr;
-  uint64_t previous_key = kEmptyChainKey;  // the chain key without this lock
-  uint64_t order_key = 0;
-  NodeId node{};
-  Mode mode = Mode::kExclusive;
-  bool trylock = false;
-  bool ordered = false;
-  bool spins = false;
-  Site site;
-};
-
-// The locks of one task (thread, fiber), oldest first, and the key that names that sequence.
-class TaskContext {
- public:
-  // `name` is shown in reports and must outlive the context.
-  explicit TaskContext(const char* name = "") : name_(name) { held_.reserve(16); }
-  const char* name() const { return name_; }
-  const std::vector<HeldLock>& held() const { return held_; }
-  uint64_t chain_key() const { return key_; }
-  bool Holds(const LockMap& map) const;
-  // For the next run: forgets everything; keeps the memory.
-  void Reset(const char* name) {
-    name_ = name;
-    held_.clear();
-    key_ = kEmptyChainKey;
-    spins_held_ = 0;
-  }
-
- private:
-  friend class Validator;
-  const char* name_;
-  std::vector<HeldLock> held_;
-  uint64_t key_ = kEmptyChainKey;
-  int spins_held_ = 0;
-};
 
 struct AcquireOptions {
   int subclass = 0;      // 0..7
   bool trylock = false;  // it succeeded without waiting: adds no dependency *into* this lock
   Site site;
+  const LockMap* nest = nullptr;  // a held lock that serialises the nesting of this lock's class
+  bool check = true;              // false: tracked only
 };
 
 struct ValidatorStats {
@@ -93,100 +52,233 @@ struct ValidatorStats {
   uint64_t dependencies = 0;  // of all runs
   uint64_t chains = 0;
   uint64_t slow_acquires = 0;  // that took the mutex
-  uint64_t searches = 0;       // cycle searches
+  uint64_t searches = 0;       // cycle and usage searches
+  uint64_t violations = 0;     // distinct ones of this run
+  uint64_t suppressed = 0;     // sightings of violations that were known
+  uint64_t tasks = 0;          // attached
+  uint64_t memory_bytes = 0;   // of all tables, approximately
+
+  std::string ToString() const;
+};
+
+struct ValidatorOptions {
+  // Tells tasks apart, so that a cycle can be graded at once: each task's chains are judged by themselves.
+  bool grade_online = false;
+  // Called for each dependency that is new to the run and for each violation; innermost frame first. Null: none.
+  std::vector<std::string> (*backtrace)() = nullptr;
 };
 
 class Validator {
  public:
-  Validator();
+  explicit Validator(ValidatorOptions options = {});
   ~Validator();
   Validator(const Validator&) = delete;
   Validator& operator=(const Validator&) = delete;
 
+  // ---- classes and locks
+
   LockClassId RegisterClass(absl::string_view name, LockClassOptions options = {});
+  // The class of a key (an address, a creation site): other keys of the same name are shown as "name#2".
+  LockClassId RegisterKey(uint64_t key, absl::string_view name, LockClassOptions options = {});
+  // The key's memory goes away: its dependencies are forgotten. A lock of the class that the task still holds is kHeldFreed.
+  void UnregisterClass(TaskContext& task, LockClassId lock_class, Site site = {});
   const LockClassTable& classes() const { return classes_; }
   // `instance` is shown in reports and must outlive the map; `number` is shown behind it when not 0.
   LockMap NewMap(LockClassId lock_class, const char* instance = "", uint32_t number = 0, uint64_t order_key = 0) const {
-    return {lock_class, classes_.at(lock_class).options, order_key, instance, number};
+    return {lock_class, classes_.at(lock_class).options.ordered(), order_key, instance, number};
   }
+
+  // ---- runs and tasks
 
   // Starts a run: no dependencies, no violations. Classes, chains and the graph of all runs stay.
   void BeginRun();
+  // Makes the task known to FindHolder and the grades; Detach before it is destroyed.
+  void Attach(TaskContext& task);
+  void Detach(TaskContext& task);
+  // A task other than `except` that holds, or waits for, the lock; null if none is attached that does.
+  const TaskContext* FindHolder(const LockMap& map, const TaskContext* except = nullptr) const;
+  // The task ends: reports locks still held.
+  void TaskExit(TaskContext& task, Site site = {});
+
+  // ---- acquisitions
 
   // Before the acquisition blocks (so that the order is judged even if it never returns).
   void Acquire(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options) {
-    const NodeId node = NodeOf(map.lock_class, options.subclass);
-    const LockClassOptions rules = map.rules;
-    const bool ordered = rules.ordered_by_key && OrderAscends(task, node, map.order_key);
+    uint64_t word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ |
+                    (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
+    if (__builtin_expect(static_cast<unsigned>(options.subclass) >= kSubclasses, 0)) {
+      word = BadSubclass(task, map, options.subclass, word, options.site);
+    }
+    if (map.ordered && OrderAscends(task, map, word)) word |= kOrdered;
     const uint64_t previous = task.key_;
-    const uint64_t key = MixChainKey(previous, ChainWord(node, mode, options.trylock, ordered));
-    task.held_.push_back(
-        HeldLock{&map, previous, map.order_key, node, mode, options.trylock, ordered, rules.spins, options.site});
+    uint64_t key = MixChainKey(previous, word);
+    if (__builtin_expect(options.nest != nullptr, 0)) key = NestKey(task, map, options, &word);
+    task.held_.Push(HeldLock{&map, previous, word, options.site, 0});
     task.key_ = key;
-    if (__builtin_expect(task.spins_held_ != 0, 0) && !rules.spins && !options.trylock) SleepInAtomic(task);
-    task.spins_held_ += rules.spins;
-    if (__builtin_expect(!chains_.Touch(key, run_, !cyclic_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
+    if (__builtin_expect(task.history_ != nullptr, 0)) Remember(task);
+    if (__builtin_expect(!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
   }
 
-  // Legal in any order; a lock that the task does not hold is kUnlockBalance.
+  // Legal in any order; a lock that the task does not hold is kBadUnlock, or kForeignUnlock if another one does.
   void Release(TaskContext& task, const LockMap& map, Site site = {}) {
-    if (__builtin_expect(!task.held_.empty() && task.held_.back().map == &map, 1)) {
+    if (__builtin_expect(!task.held_.empty() && task.held_.back().map == &map && task.held_.back().pins == 0, 1)) {
       task.key_ = task.held_.back().previous_key;
-      task.spins_held_ -= task.held_.back().spins;
-      task.held_.pop_back();
+      task.held_.Pop();
       return;
     }
-    ReleaseOutOfOrder(task, map, site);
+    ReleaseSlow(task, map, site);
   }
 
-  // Exclusive to shared, of a held lock (downgrade_write).
-  void Downgrade(TaskContext& task, const LockMap& map, Mode mode);
+  // Waits until nobody holds the lock, and does not take it (lock_sync, synchronize_srcu, flush).
+  void Sync(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options);
+  // Exclusive to shared, of a held lock (downgrade_write). A lock that is not held exclusively is kApiAssert.
+  void Downgrade(TaskContext& task, const LockMap& map, Mode mode, Site site = {});
+  // Gives a lock, held or not, another class or subclass; what is held above it is judged again.
+  void SetClass(TaskContext& task, LockMap& map, LockClassId lock_class, int subclass, Site site = {});
+  // The lock now belongs to somebody else (a folio handed to an I/O request, which will unlock it).
+  void HandOver(TaskContext& task, const LockMap& map) { Release(task, map); }
+
+  // ---- events (lockdep/runtime/event.h has the user's side)
 
   // Waits for an event (writeback, completion, counter drain, "page is unlocked"): judged like an acquisition, never held.
   void Wait(TaskContext& task, const LockMap& map, const AcquireOptions& options) {
     Acquire(task, map, Mode::kExclusive, options);
     Release(task, map, options.site);
   }
+  // From here on this context must trigger the event before anybody who waits for it can go on: whatever it waits for
+  // meanwhile, the event waits for. Nothing was waited for to get here.
+  void Owe(TaskContext& task, const LockMap& event, Site site, int subclass = 0);
+  // Triggers it. Not owed: the event depends on what this task acquired since it last triggered it (AcquisitionHistory).
+  void Trigger(TaskContext& task, const LockMap& event, Site site, int subclass = 0);
+  // From now on the task's acquisitions are remembered for Trigger.
+  void RememberAcquisitions(TaskContext& task);
 
-  // The lock now belongs to somebody else (a folio handed to an I/O request, which will unlock it).
-  void HandOver(TaskContext& task, const LockMap& map) { Release(task, map); }
+  // ---- interrupts and reclaim
 
-  // The task ends: reports locks still held.
-  void TaskExit(TaskContext& task);
+  // Depths are counted. `threaded`: the handler may run in a thread, so locks that sleep on such a kernel are legal.
+  void EnterHardirq(TaskContext& task, bool threaded = true);
+  void LeaveHardirq(TaskContext& task);
+  void EnterSoftirq(TaskContext& task);
+  void LeaveSoftirq(TaskContext& task);
+  void DisableHardirqs(TaskContext& task);
+  void EnableHardirqs(TaskContext& task, Site site = {});  // held locks become "enabled"
+  void DisableSoftirqs(TaskContext& task);
+  void EnableSoftirqs(TaskContext& task, Site site = {});
+  // Reclaim as a usage state; lockdep/runtime/reclaim.h has the fs_reclaim pseudo-lock, which finds cycles too.
+  void EnterReclaim(TaskContext& task);
+  void LeaveReclaim(TaskContext& task);
+  void MayEnterReclaim(TaskContext& task, Site site = {});  // an allocation: held locks become "enabled" for reclaim
 
-  // Of the current run, in order of detection.
+  // ---- assertions; each reports and returns false when it fails
+
+  bool AssertHeld(TaskContext& task, const LockMap& map, Site site = {});
+  bool AssertHeldExclusive(TaskContext& task, const LockMap& map, Site site = {});
+  bool AssertHeldShared(TaskContext& task, const LockMap& map, Site site = {});
+  bool AssertHeldOnce(TaskContext& task, const LockMap& map, Site site = {});
+  bool AssertNotHeld(TaskContext& task, const LockMap& map, Site site = {});
+  bool AssertClassNotHeld(TaskContext& task, LockClassId lock_class, Site site = {});
+  static bool IsClassHeld(const TaskContext& task, LockClassId lock_class);
+  // A pinned lock must not be released until the same cookie unpins it.
+  uint32_t Pin(TaskContext& task, const LockMap& map, Site site = {});
+  void Repin(TaskContext& task, const LockMap& map, uint32_t cookie, Site site = {});
+  void Unpin(TaskContext& task, const LockMap& map, uint32_t cookie, Site site = {});
+  // Memory is freed, or a lock in it initialised (again): a lock in it that anyone holds is kHeldFreed.
+  void MemoryFreed(TaskContext& task, const void* begin, size_t size, Site site = {});
+  void Reinitialised(TaskContext& task, const LockMap& map, Site site = {});
+  // A primitive's own rule is broken.
+  void ApiAssert(TaskContext& task, const LockMap& map, const std::string& message, Site site = {});
+
+  // ---- results
+
+  // Of the current run, in order of detection. Only while no other thread acquires.
   const std::vector<Violation>& violations() const { return violations_; }
-  // The graph of all runs.
+  // A copy, at any time.
+  std::vector<Violation> Violations() const;
+  // The graph of all runs, and each node's interrupt usage in them. Only while no other thread acquires.
   const DependencyGraph& graph() const { return graph_; }
+  const UsageTable& usage() const { return usage_; }
+  // The chains of all runs in order of first sight, outermost lock first; words as in chain_key.h.
+  void ForEachChain(absl::FunctionRef<void(const std::vector<uint64_t>& words)> visit) const;
   ValidatorStats stats() const;
 
  private:
-  static bool OrderAscends(const TaskContext& task, NodeId node, uint64_t order_key);
-  static void RebuildKeys(TaskContext& task, size_t from);
+  struct ChainRecord {
+    uint32_t edges_begin;
+    uint32_t edges_count;
+    uint32_t words_begin;
+    uint32_t words_count;
+  };
+  struct UsageConflict {
+    bool found = false;
+    NodeId node{};
+    UsageBit bit = 0;
+    std::vector<EdgeId> path;  // from the node used in the context to the other; empty if they are one
+  };
+
+  // validator.cc: judging an acquisition that is not known to be legal. mutex_ is held but in AcquireUnseen.
   void AcquireUnseen(TaskContext& task);
+  void JudgeNewest(TaskContext& task);
+  bool CheckWaitContext(const TaskContext& task);
   bool CheckRecursion(const TaskContext& task);
   void AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges);
-  void AddDependency(const TaskContext& task, const HeldLock& holder, std::vector<EdgeId>* edges);
-  void StartCycleSearches();
-  void ReportCycle(const TaskContext& task, const HeldLock& holder, EdgeId closing, const std::vector<EdgeId>& path);
-  void SleepInAtomic(TaskContext& task);
-  void ReleaseOutOfOrder(TaskContext& task, const LockMap& map, Site site);
+  EdgeId AddDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired);
+  bool FindCycle(EdgeId edge, uint8_t kind, std::vector<EdgeId>* path);
+  void JudgeEachRun();
+  void ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId closing,
+                   const std::vector<EdgeId>& path);
+  DependencyReport NewDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
+                                 EdgeId edge) const;
   HeldLockReport Describe(const HeldLock& held) const;
-  DependencyReport Describe(const Edge& edge) const;
-  Violation NewViolation(ViolationKind kind, const TaskContext& task, const HeldLockReport& acquiring) const;
+  DependencyReport Describe(EdgeId id) const;
+  Violation NewViolation(ViolationKind kind, const TaskContext& task, const HeldLock& acquiring) const;
   void Report(Violation violation);
 
+  // validator_usage.cc
+  UsageMask UsageOf(const HeldLock& held) const;
+  void MarkUsage(const TaskContext& task, const HeldLock& held, UsageMask mask);
+  UsageConflict FindUsageConflict(const HeldLock& held, UsageBit bit, uint32_t run);
+  void CheckUsage(const TaskContext& task, const HeldLock& held, UsageBit bit);
+  bool BreaksIrqOrder(const HeldLock& holder, const HeldLock& acquired);
+  void CheckIrqOrder(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId edge);
+  UsageReport Describe(NodeId node, UsageBit bit) const;
+  void MarkHeld(TaskContext& task, UsageState state, Site site);
+
+  // validator_rules.cc
+  bool OrderAscends(const TaskContext& task, const LockMap& map, uint64_t word) const;
+  static void RebuildKeys(TaskContext& task, size_t from);
+  void PushAndJudge(TaskContext& task, HeldLock held);
+  uint64_t BadSubclass(TaskContext& task, const LockMap& map, int subclass, uint64_t word, Site site);
+  uint64_t NestKey(TaskContext& task, const LockMap& map, const AcquireOptions& options, uint64_t* word);
+  void ReleaseSlow(TaskContext& task, const LockMap& map, Site site);
+  bool FailAssertion(TaskContext& task, const LockMap& map, ViolationKind kind, const char* what, Site site);
+  HeldLock NotHeld(const LockMap& map, Site site) const;
+  void ReportSimple(ViolationKind kind, TaskContext& task, const HeldLock& lock, const std::string& message);
+
+  // event.cc
+  void Remember(TaskContext& task);
+
+  const ValidatorOptions options_;
   mutable std::mutex mutex_;  // a leaf: nothing is acquired under it. Guards all below but for the lock-free part of chains_
   LockClassTable classes_;
   DependencyGraph graph_;
+  UsageTable usage_;
   ChainCache chains_;
-  std::vector<EdgeId> chain_edges_;  // the dependencies of each chain, one after another; chains_ has the ranges
-  // The graph of all runs has a cycle, so runs must be searched one by one. Written under mutex_; readers may lag: the
+  std::vector<ChainRecord> records_;   // by ChainCache's record number
+  std::vector<EdgeId> chain_edges_;    // the dependencies of each chain, one after another
+  std::vector<uint64_t> chain_words_;  // the words of each chain, one after another
+  // The graph of all runs breaks a rule, so runs must be searched one by one. Written under mutex_; readers may lag: the
   // store precedes the insertion of the chain that made it true.
-  std::atomic<bool> cyclic_{false};
+  std::atomic<bool> broken_{false};
+  bool contexts_used_ = false;  // some node is used in an interrupt or in reclaim
   uint32_t run_ = 1;
   std::vector<Violation> violations_;
+  absl::flat_hash_set<std::string> reported_;  // signatures of violations_; never iterated
+  std::vector<std::vector<std::string>> edge_backtraces_;  // by edge; only when asked for
+  std::vector<TaskContext*> tasks_;  // attached
+  uint64_t suppressed_ = 0;
   uint64_t slow_acquires_ = 0;
+  uint64_t usage_searches_ = 0;
+  uint32_t next_cookie_ = 1;
 };
 
 }  // namespace ordeal::lockdep

@@ -214,7 +214,7 @@ TEST_F(ValidatorTest, ReleaseInAnyOrderKeepsTheChain) {
 
 TEST_F(ValidatorTest, ReleaseOfALockThatIsNotHeldIsReported) {
   validator_.Release(task_, Lock('A'));
-  EXPECT_THAT(Signatures(), ElementsAre("unlock-balance: A"));
+  EXPECT_THAT(Signatures(), ElementsAre("bad-unlock: A"));
 }
 
 TEST_F(ValidatorTest, LocksHeldAtTheEndAreReported) {
@@ -227,15 +227,15 @@ TEST_F(ValidatorTest, LocksHeldAtTheEndAreReported) {
 }
 
 TEST_F(ValidatorTest, SleepingLockUnderASpinlockIsReported) {
-  const LockMap spin = validator_.NewMap(validator_.RegisterClass("spin", {.spins = true}), "spin");
-  const LockMap other = validator_.NewMap(validator_.RegisterClass("other spin", {.spins = true}), "other");
+  const LockMap spin = validator_.NewMap(validator_.RegisterClass("spin", {.inner = WaitType::kConfig}), "spin");
+  const LockMap other = validator_.NewMap(validator_.RegisterClass("other spin", {.inner = WaitType::kConfig}), "other");
   validator_.Acquire(task_, Lock('A'), Mode::kExclusive, {});
   validator_.Acquire(task_, spin, Mode::kExclusive, {});
   validator_.Acquire(task_, other, Mode::kExclusive, {});
   validator_.Release(task_, other);
   EXPECT_THAT(Signatures(), ElementsAre());
   validator_.Acquire(task_, Lock('B'), Mode::kExclusive, {});
-  EXPECT_THAT(Signatures(), ElementsAre("sleep-in-atomic: spin > B"));
+  EXPECT_THAT(Signatures(), ElementsAre("wait-context: spin > B"));
 }
 
 TEST_F(ValidatorTest, WaitForAnEventIsADependencyButNothingIsHeld) {
@@ -251,7 +251,7 @@ TEST_F(ValidatorTest, DowngradedLockIsAReader) {
   Nest("AB", "xr");
   validator_.Acquire(task_, Lock('B'), Mode::kExclusive, {});
   validator_.Downgrade(task_, Lock('B'), Mode::kShared);
-  EXPECT_EQ(task_.held()[0].mode, Mode::kShared);
+  EXPECT_EQ(task_.held()[0].mode(), Mode::kShared);
   validator_.Acquire(task_, Lock('A'), Mode::kExclusive, {});
   EXPECT_THAT(Signatures(), ElementsAre());
   validator_.Release(task_, Lock('A'));
