@@ -40,6 +40,9 @@ void Validator::BeginRun() {
   ++run_;
   violations_.clear();
   reported_.clear();
+  witnesses_.Clear();
+  graded_cycles_.clear();
+  cycles_of_edge_.clear();
 }
 
 bool Validator::OrderAscends(const TaskContext& task, const LockMap& map, uint64_t word) const {
@@ -151,6 +154,7 @@ EdgeId Validator::AddDependency(const TaskContext& task, const HeldLock& holder,
     if (edge_backtraces_.size() <= Index(edge)) edge_backtraces_.resize(Index(edge) + size_t{1});
     if (edge_backtraces_[Index(edge)].empty()) edge_backtraces_[Index(edge)] = options_.backtrace();
   }
+  if (options_.grade_online) RecordWitness(task, holder, acquired, edge);
   if (!new_to_all && (!broken_.load(std::memory_order_relaxed) || run_ == 1)) return edge;  // judged before
   std::vector<EdgeId> path;
   if (!broken_.load(std::memory_order_relaxed)) {
@@ -161,6 +165,19 @@ EdgeId Validator::AddDependency(const TaskContext& task, const HeldLock& holder,
   if (FindCycle(edge, kind, &path)) ReportCycle(task, holder, acquired, edge, path);
   CheckIrqOrder(task, holder, acquired, edge);
   return edge;
+}
+
+void Validator::RecordWitness(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId edge) {
+  const auto instance = [](const HeldLock& lock) { return reinterpret_cast<uint64_t>(lock.map); };
+  Witness witness{task.id_, task.name_, instance(holder), instance(acquired), holder.mode(), acquired.mode(), {}};
+  for (const HeldLock& held : task.held_) {
+    if (held.map == acquired.map) continue;
+    witness.held.push_back({instance(held), held.mode(), classes_.NodeName(held.node()), held.site});
+  }
+  witnesses_.Record(Index(edge), std::move(witness));
+  const auto known = cycles_of_edge_.find(Index(edge));
+  if (known == cycles_of_edge_.end()) return;
+  for (const size_t cycle : known->second) Grade(graded_cycles_[cycle]);
 }
 
 // The first run's dependencies are those of all runs, whose order the graph maintains.
@@ -187,7 +204,25 @@ void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, con
   for (const EdgeId id : path) violation.cycle.push_back(Describe(id));
   violation.cycle.push_back(NewDependency(task, holder, acquired, closing));
   violation.signature = CycleSignature(violation.cycle);
+  const size_t number = violations_.size();
   Report(std::move(violation));
+  if (!options_.grade_online || violations_.size() == number) return;
+  GradedCycle cycle{number, {}};
+  for (const EdgeId id : path) cycle.edges.push_back(Index(id));
+  cycle.edges.push_back(Index(closing));
+  for (const uint32_t edge : cycle.edges) cycles_of_edge_[edge].push_back(graded_cycles_.size());
+  Grade(cycle);
+  graded_cycles_.push_back(std::move(cycle));
+}
+
+// A later witness can only make a cycle more likely: the grade never falls.
+void Validator::Grade(const GradedCycle& cycle) {
+  Violation& violation = violations_[cycle.violation];
+  if (violation.grade != lockdep::Grade::kOrder) return;
+  CycleGrade grade = witnesses_.GradeCycle(cycle.edges);
+  violation.grade = grade.grade;
+  violation.grade_reason = std::move(grade.reason);
+  violation.instances = std::move(grade.instances);
 }
 
 DependencyReport Validator::NewDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
@@ -272,7 +307,7 @@ ValidatorStats Validator::stats() const {
   stats.tasks = tasks_.size();
   stats.memory_bytes = classes_.MemoryBytes() + usage_.MemoryBytes() + chains_.MemoryBytes() +
                        records_.capacity() * sizeof(ChainRecord) + chain_edges_.capacity() * sizeof(EdgeId) +
-                       chain_words_.capacity() * sizeof(uint64_t);
+                       chain_words_.capacity() * sizeof(uint64_t) + graph_.MemoryBytes() + witnesses_.MemoryBytes();
   for (const TaskContext* task : tasks_) stats.memory_bytes += task->held_.MemoryBytes();
   return stats;
 }

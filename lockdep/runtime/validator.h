@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
@@ -36,6 +37,7 @@
 #include "lockdep/runtime/task_context.h"
 #include "lockdep/runtime/usage.h"
 #include "lockdep/runtime/violation.h"
+#include "lockdep/runtime/witness.h"
 
 namespace ordeal::lockdep {
 
@@ -97,6 +99,9 @@ class Validator {
   void Detach(TaskContext& task);
   // A task other than `except` that holds, or waits for, the lock; null if none is attached that does.
   const TaskContext* FindHolder(const LockMap& map, const TaskContext* except = nullptr) const;
+  // Task `child` (TaskContext::id) starts after what `parent` did; what `parent` does comes after all of `child`. For grades.
+  void Fork(TaskContext& parent, uint32_t child);
+  void Join(TaskContext& parent, uint32_t child);
   // The task ends: reports locks still held.
   void TaskExit(TaskContext& task, Site site = {});
 
@@ -208,6 +213,10 @@ class Validator {
     uint32_t words_begin;
     uint32_t words_count;
   };
+  struct GradedCycle {
+    size_t violation;  // index in violations_
+    std::vector<uint32_t> edges;
+  };
   struct UsageConflict {
     bool found = false;
     NodeId node{};
@@ -222,6 +231,8 @@ class Validator {
   bool CheckRecursion(const TaskContext& task);
   void AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges);
   EdgeId AddDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired);
+  void Grade(const GradedCycle& cycle);
+  void RecordWitness(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId edge);
   bool FindCycle(EdgeId edge, uint8_t kind, std::vector<EdgeId>* path);
   void JudgeEachRun();
   void ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId closing,
@@ -275,6 +286,9 @@ class Validator {
   absl::flat_hash_set<std::string> reported_;  // signatures of violations_; never iterated
   std::vector<std::vector<std::string>> edge_backtraces_;  // by edge; only when asked for
   std::vector<TaskContext*> tasks_;  // attached
+  WitnessBook witnesses_;            // only when grading online
+  std::vector<GradedCycle> graded_cycles_;
+  absl::flat_hash_map<uint32_t, std::vector<size_t>> cycles_of_edge_;  // numbers in graded_cycles_
   uint64_t suppressed_ = 0;
   uint64_t slow_acquires_ = 0;
   uint64_t usage_searches_ = 0;

@@ -147,6 +147,16 @@ void Validator::Detach(TaskContext& task) {
   tasks_.erase(std::remove(tasks_.begin(), tasks_.end(), &task), tasks_.end());
 }
 
+void Validator::Fork(TaskContext& parent, uint32_t child) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (options_.grade_online) witnesses_.Fork(parent.id_, child);
+}
+
+void Validator::Join(TaskContext& parent, uint32_t child) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (options_.grade_online) witnesses_.Join(parent.id_, child);
+}
+
 const TaskContext* Validator::FindHolder(const LockMap& map, const TaskContext* except) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const TaskContext* task : tasks_) {

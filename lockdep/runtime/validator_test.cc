@@ -290,5 +290,59 @@ TEST_F(ValidatorTest, ThreadsShareTheGraph) {
   EXPECT_THAT(Signatures(), ElementsAre("circular: A > B"));
 }
 
+// Grades while the program runs: tasks are told apart, and a later witness can raise a grade.
+class OnlineGradeTest : public ::testing::Test {
+ protected:
+  OnlineGradeTest() {
+    for (TaskContext* task : {&one_, &two_}) validator_.Attach(*task);
+    for (const char* name : {"A", "B", "G"}) maps_[*name - 'A'] = validator_.NewMap(validator_.RegisterClass(name), name);
+  }
+  void Nest(TaskContext& task, const std::string& locks) {
+    for (const char c : locks) validator_.Acquire(task, maps_[c - 'A'], Mode::kExclusive, {.site = Site::Here()});
+    for (size_t i = locks.size(); i-- > 0;) validator_.Release(task, maps_[locks[i] - 'A']);
+  }
+
+  Validator validator_{ValidatorOptions{.grade_online = true}};
+  TaskContext one_{"one", 1};
+  TaskContext two_{"two", 2};
+  LockMap maps_[8];
+};
+
+TEST_F(OnlineGradeTest, TwoTasksAreFeasible) {
+  Nest(one_, "AB");
+  Nest(two_, "BA");
+  ASSERT_EQ(validator_.violations().size(), 1u);
+  EXPECT_EQ(validator_.violations()[0].grade, Grade::kFeasible);
+  EXPECT_THAT(validator_.violations()[0].instances, ElementsAre("1 x one", "1 x two"));
+}
+
+TEST_F(OnlineGradeTest, OneTaskIsOrderOnlyUntilAnotherDoesTheSame) {
+  Nest(one_, "AB");
+  Nest(one_, "BA");
+  ASSERT_EQ(validator_.violations().size(), 1u);
+  EXPECT_EQ(validator_.violations()[0].grade, Grade::kOrder);
+  EXPECT_THAT(validator_.violations()[0].grade_reason, ::testing::HasSubstr("one"));
+  Nest(two_, "AB");
+  ASSERT_EQ(validator_.violations().size(), 1u);
+  EXPECT_EQ(validator_.violations()[0].grade, Grade::kFeasible);
+}
+
+TEST_F(OnlineGradeTest, AGateLockExcludesTheCycle) {
+  Nest(one_, "GAB");
+  Nest(two_, "GBA");
+  ASSERT_EQ(validator_.violations().size(), 1u);
+  EXPECT_EQ(validator_.violations()[0].grade, Grade::kOrder);
+  EXPECT_THAT(validator_.violations()[0].grade_reason, ::testing::HasSubstr("G"));
+}
+
+TEST_F(OnlineGradeTest, JoinOrdersTheHalves) {
+  validator_.Fork(two_, 1);
+  Nest(one_, "AB");
+  validator_.Join(two_, 1);
+  Nest(two_, "BA");
+  ASSERT_EQ(validator_.violations().size(), 1u);
+  EXPECT_EQ(validator_.violations()[0].grade, Grade::kOrder);
+}
+
 }  // namespace
 }  // namespace ordeal::lockdep
