@@ -16,6 +16,7 @@ const char* Title(ViolationKind kind) {
     case ViolationKind::kBadUnlock: return "WARNING: bad unlock balance detected!";
     case ViolationKind::kHeldAtExit: return "WARNING: task ended with locks still held!";
     case ViolationKind::kWaitContext: return "WARNING: sleeping lock acquired while a spinlock is held";
+    default: break;
   }
   return "WARNING: lock rule broken";
 }
@@ -94,6 +95,7 @@ std::string Body(const Violation& violation) {
     case ViolationKind::kWaitContext:
       return absl::StrCat(violation.task, " is trying to acquire lock:\n  ", LockLine(violation.acquiring),
                           "\n\nwhich may sleep, while holding spinlock:\n  ", LockLine(violation.conflicting), "\n");
+    default: return absl::StrCat(violation.task, ": ", LockLine(violation.acquiring), "\n", violation.message, "\n");
   }
   return "";
 }
@@ -128,6 +130,7 @@ std::string SummarizeViolation(const Violation& violation) {
     case ViolationKind::kHeldAtExit: return absl::StrCat(violation.acquiring.node, " held at the end of its task");
     case ViolationKind::kWaitContext:
       return absl::StrCat(violation.acquiring.node, " may sleep under spinlock ", violation.conflicting.node);
+    default: return violation.signature;
   }
   return "lock rule broken";
 }
