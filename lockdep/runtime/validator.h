@@ -118,7 +118,12 @@ class Validator {
     const uint64_t previous = task.key_;
     uint64_t key = MixChainKey(previous, word);
     if (__builtin_expect(options.nest != nullptr, 0)) key = NestKey(task, map, options, &word);
-    task.held_.Push(HeldLock{&map, previous, word, options.site, 0});
+    HeldLock& held = task.held_.Push();
+    held.map = &map;
+    held.previous_key = previous;
+    held.word = word;
+    held.site = options.site;
+    held.pins = 0;
     task.key_ = key;
     if (__builtin_expect(task.history_ != nullptr, 0)) Remember(task);
     if (__builtin_expect(!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
