@@ -359,7 +359,7 @@ size_t TopologicalOrder::MemoryBytes() const {
                  (free_.capacity() + forward_.reached.capacity() + backward_.reached.capacity()) * sizeof(uint32_t);
   for (const std::vector<Neighbours>* lists : {&out_, &in_}) {
     for (const Neighbours& list : *lists) {
-      if (list.capacity() > Neighbours().capacity()) bytes += list.capacity() * sizeof(uint32_t);
+      if (list.capacity() > kInline) bytes += list.capacity() * sizeof(uint32_t);
     }
   }
   return bytes;

@@ -67,7 +67,8 @@ class TopologicalOrder {
   void CheckInvariants() const;
 
  private:
-  using Neighbours = absl::InlinedVector<uint32_t, 4>;
+  static constexpr size_t kInline = 4;
+  using Neighbours = absl::InlinedVector<uint32_t, kInline>;
   // A component is named by one of its vertices, which alone has its label, links and size.
   struct Vertex {
     uint64_t label = 0;  // place in the order: ascending along the list, with gaps
