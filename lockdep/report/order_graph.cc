@@ -106,10 +106,11 @@ OrderGraph OrderGraphFromValidator(const Validator& validator, const std::string
   result.source = source;
   const LockClassTable& classes = validator.classes();
   const auto node_of = [&classes](NodeId id, Mode mode) {
-    return OrderNode{classes.at(ClassOf(id)).name, SubclassOf(id), mode};
+    return OrderNode{classes.NodeName(NodeOf(ClassOf(id), 0)), SubclassOf(id), mode};  // "name#2" of a second key
   };
   for (uint32_t i = 0; i < validator.graph().size(); ++i) {
     const Edge& edge = validator.graph().edge(EdgeId{i});
+    if (edge.removed()) continue;
     for (const Mode from : kModes) {
       for (const Mode to : kModes) {
         if ((edge.mode_pairs & ModePair(from, to)) == 0) continue;

@@ -120,7 +120,7 @@ TEST(ProcRevalidationTest, ExplainsTheRecordedDumps) {
   const ProcRevalidation result = RevalidateProc(*graph, &*chains);
   ASSERT_EQ(result.readings.size(), 5u);
   EXPECT_EQ(result.readings[0].cycles, 0u);
-  EXPECT_GT(result.readings[1].cycles, 100u);
+  EXPECT_GT(result.readings[1].cycles, 20u);  // how many depends on the cycles that the search picks
   EXPECT_LT(result.readings[2].cycles, result.readings[1].cycles);
   EXPECT_EQ(result.readings[4].cycles, 0u);
   ASSERT_EQ(result.remaining.size(), 1u);
