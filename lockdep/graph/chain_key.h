@@ -31,6 +31,7 @@ inline constexpr uint64_t kHardirqsOn = 1u << 10;
 inline constexpr uint64_t kSoftirqsOn = 1u << 11;
 inline constexpr uint64_t kInReclaim = 1u << 12;
 inline constexpr uint64_t kThreadedIrq = 1u << 13;  // the hard interrupt may be forced into a thread
+inline constexpr int kLockModeShift = 16;  // 16..18: the mode of a class with a LockKind
 inline constexpr uint64_t kIrqContext = kInHardirq | kInSoftirq;  // locks of different ones are separate chains
 
 constexpr uint64_t ChainWord(NodeId node, Mode mode) {
@@ -38,6 +39,7 @@ constexpr uint64_t ChainWord(NodeId node, Mode mode) {
 }
 constexpr NodeId NodeOfWord(uint64_t word) { return NodeId{static_cast<uint32_t>(word >> 32)}; }
 constexpr Mode ModeOfWord(uint64_t word) { return static_cast<Mode>(word & 3); }
+constexpr int LockModeOfWord(uint64_t word) { return static_cast<int>((word >> kLockModeShift) & 7); }
 constexpr uint64_t MixChainKey(uint64_t key, uint64_t word) {
   key = (key ^ word) * 0x9fb21c651e98df25u;
   return key ^ (key >> 32);

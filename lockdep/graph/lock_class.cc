@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lockdep/graph/lock_kind.h"
 #include "lockdep/support/check.h"
 
 namespace ordeal::lockdep {
@@ -26,11 +27,28 @@ LockClassId LockClassTable::Append(LockClass lock_class) {
   LD_CHECK(chunk < kChunks, "more than 2^30 lock classes");
   LockClass* storage = chunks_[chunk].load(std::memory_order_relaxed);
   if (storage == nullptr) storage = new LockClass[kFirstChunk << chunk];
-  lock_class.version = ++versions_[lock_class.name];
+  if (lock_class.version == 0) lock_class.version = ++versions_[lock_class.name];
   storage[size_ - FirstOf(chunk)] = std::move(lock_class);
   chunks_[chunk].store(storage, std::memory_order_release);
   ++size_;
   return id;
+}
+
+// One class for each mode; only those of groups get edges. They carry the name and number of the class they stand for.
+void LockClassTable::AppendGroups(LockClassId id) {
+  const LockKind* kind = at(id).options.kind;
+  if (kind == nullptr) return;
+  kind->CheckInvariants();
+  const uint32_t chunk = ChunkOf(Index(id));
+  LockClass& lock_class = chunks_[chunk].load(std::memory_order_relaxed)[Index(id) - FirstOf(chunk)];
+  lock_class.first_group = LockClassId{size_};
+  for (int mode = 0; mode < kind->modes; ++mode) Append({lock_class.name, lock_class.options, 0, lock_class.version});
+}
+
+NodeId LockClassTable::GroupNode(NodeId node, int mode) const {
+  const LockClass& lock_class = at(ClassOf(node));
+  const LockClassId group{Index(lock_class.first_group) + static_cast<uint32_t>(lock_class.options.kind->GroupOf(mode))};
+  return NodeOf(group, SubclassOf(node));
 }
 
 LockClassId LockClassTable::Register(absl::string_view name, LockClassOptions options) {
@@ -40,7 +58,8 @@ LockClassId LockClassTable::Register(absl::string_view name, LockClassOptions op
              absl::StrCat("lock class '", name, "' is registered twice with different options"));
     return known->second;
   }
-  const LockClassId id = Append({std::string(name.data(), name.size()), options});
+  const LockClassId id = Append({std::string(name.data(), name.size()), options, 0, 0});
+  AppendGroups(id);
   by_name_.emplace(std::string(name.data(), name.size()), id);
   return id;
 }
@@ -53,7 +72,8 @@ LockClassId LockClassTable::RegisterKey(uint64_t key, absl::string_view name, Lo
              absl::StrCat("the key of lock class '", name, "' is registered twice with different options"));
     return known->second;
   }
-  const LockClassId id = Append({std::string(name.data(), name.size()), options, key});
+  const LockClassId id = Append({std::string(name.data(), name.size()), options, key, 0});
+  AppendGroups(id);
   by_key_.emplace(key, id);
   return id;
 }

@@ -42,6 +42,7 @@ const char* ModeName(Mode mode);
 // Source: the kernel's wait-type rules (include/linux/lockdep_types.h).
 enum class WaitType : uint8_t { kUnchecked = 0, kFree = 1, kSpin = 2, kConfig = 3, kSleep = 4 };
 
+struct LockKind;
 struct LockMap;
 
 // < 0 if `next` may be taken while `held`, of the same class, is held.
@@ -63,6 +64,7 @@ struct LockClassOptions {
   WaitType inner = WaitType::kSleep;      // kConfig: a spinlock, kSpin: a raw one
   WaitType outer = WaitType::kUnchecked;  // kUnchecked: as inner
   LockCompare compare = nullptr;          // orders the class's instances; asked beside ordered_by_key
+  const LockKind* kind = nullptr;         // null: a mutex or reader/writer lock (Mode); else Validator::AcquireMode
 
   bool spins() const { return inner == WaitType::kConfig || inner == WaitType::kSpin; }
   bool ordered() const { return ordered_by_key || compare != nullptr; }
@@ -75,6 +77,8 @@ struct LockClass {
   uint64_t key = 0;          // of a class registered by key; 0: registered by name
   int version = 1;           // same name, another key: "name#2"
   bool unregistered = false;  // its key is gone; the id is never used again
+  // Of a class with a kind: the first of the classes that stand for its acquirer groups, in order of the modes.
+  LockClassId first_group{};
 };
 
 class LockClassTable {
@@ -96,6 +100,8 @@ class LockClassTable {
   }
   uint32_t size() const { return size_; }
   size_t MemoryBytes() const;
+  // The node that stands for the acquirers of `mode` at a node of a class with a kind.
+  NodeId GroupNode(NodeId node, int mode) const;
   // "name", "name/2" (subclass), "name#3/2" (third key of that name).
   std::string NodeName(NodeId node) const;
 
@@ -108,6 +114,7 @@ class LockClassTable {
   }
   static constexpr uint32_t FirstOf(uint32_t chunk) { return kFirstChunk * ((1u << chunk) - 1); }
   LockClassId Append(LockClass lock_class);
+  void AppendGroups(LockClassId id);
 
   std::array<std::atomic<LockClass*>, kChunks> chunks_{};
   uint32_t size_ = 0;

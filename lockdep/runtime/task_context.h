@@ -42,6 +42,7 @@ struct HeldLock {
 
   NodeId node() const { return NodeOfWord(word); }
   Mode mode() const { return ModeOfWord(word); }
+  int lock_mode() const { return LockModeOfWord(word); }  // of a class with a LockKind
   bool trylock() const { return (word & kTrylock) != 0; }
   bool owed() const { return (word & kOwed) != 0; }
 };

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lockdep/graph/lock_kind.h"
 #include "lockdep/runtime/held_locks.h"
 #include "lockdep/support/check.h"
 
@@ -122,6 +123,8 @@ bool Validator::CheckRecursion(const TaskContext& task) {
     const HeldLock& held = task.held_[i];
     if (held.node() != acquired.node()) continue;
     if (acquired.mode() == Mode::kSharedRecursive && held.mode() != Mode::kExclusive) continue;
+    const LockKind* kind = classes_.at(ClassOf(held.node())).options.kind;
+    if (kind != nullptr && (kind->BlockersOf(acquired.lock_mode()) & (1u << held.lock_mode())) == 0) continue;
     Violation violation = NewViolation(ViolationKind::kRecursive, task, acquired);
     violation.conflicting = Describe(held);
     violation.signature = absl::StrCat("recursive: ", violation.acquiring.node);
@@ -135,21 +138,40 @@ bool Validator::CheckRecursion(const TaskContext& task) {
 void Validator::AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges) {
   const HeldLock& acquired = task.held_.back();
   if (acquired.trylock()) return;
+  const LockKind* kind = classes_.at(ClassOf(acquired.node())).options.kind;
+  const NodeId to = kind == nullptr ? acquired.node() : classes_.GroupNode(acquired.node(), acquired.lock_mode());
   const size_t first = FirstOfIrqContext(task.held_, acquired.word);
   for (size_t i = task.held_.size() - 1; i-- > first;) {
     const HeldLock& held = task.held_[i];
     if (held.node() == acquired.node() || (held.word & kUnchecked) != 0) continue;
-    if (classes_.at(ClassOf(held.node())).options.no_validate) continue;
-    edges->push_back(AddDependency(task, held, acquired));
+    if (!classes_.at(ClassOf(held.node())).options.no_validate) AddDependencies(task, held, to, edges);
   }
 }
 
-EdgeId Validator::AddDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired) {
+// A lock with a kind leads on from each group of acquirers that its mode makes wait.
+void Validator::AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<EdgeId>* edges) {
+  const HeldLock& acquired = task.held_.back();
+  const LockKind* kind = classes_.at(ClassOf(holder.node())).options.kind;
+  if (kind == nullptr) {
+    edges->push_back(AddDependency(task, holder, holder.node(), acquired, to));
+    return;
+  }
+  for (int group = 0; group < kind->modes; ++group) {
+    if (kind->GroupOf(group) != group || (kind->BlockersOf(group) & (1u << holder.lock_mode())) == 0) continue;
+    edges->push_back(AddDependency(task, holder, classes_.GroupNode(holder.node(), group), acquired, to));
+  }
+}
+
+EdgeId Validator::AddDependency(const TaskContext& task, const HeldLock& holder, NodeId from, const HeldLock& acquired,
+                                NodeId to) {
   const uint8_t kind = EdgeKind(holder.mode(), acquired.mode());
   const DependencyGraph::Sighting sighting{kind,        holder.mode(), acquired.mode(),
                                            holder.site, acquired.site, task.name_};
   bool new_to_all = false;
-  const EdgeId edge = graph_.Add(holder.node(), acquired.node(), sighting, run_, &new_to_all);
+  const EdgeId edge = graph_.Add(from, to, sighting, run_, &new_to_all);
+  if (new_to_all && (holder.lock_mode() != 0 || acquired.lock_mode() != 0)) {
+    edge_modes_.emplace(Index(edge), std::pair<int, int>(holder.lock_mode(), acquired.lock_mode()));
+  }
   if (new_to_all && options_.backtrace != nullptr) {
     if (edge_backtraces_.size() <= Index(edge)) edge_backtraces_.resize(Index(edge) + size_t{1});
     if (edge_backtraces_[Index(edge)].empty()) edge_backtraces_[Index(edge)] = options_.backtrace();
@@ -233,9 +255,16 @@ DependencyReport Validator::NewDependency(const TaskContext& task, const HeldLoc
   dependency.from_site = holder.site;
   dependency.to_site = acquired.site;
   dependency.task = task.name_;
+  dependency.from_mode_name = ModeNameOf(holder.node(), holder.lock_mode());
+  dependency.to_mode_name = ModeNameOf(acquired.node(), acquired.lock_mode());
   dependency.to_sync = (acquired.word & kSync) != 0;
   if (options_.backtrace != nullptr) dependency.backtrace = options_.backtrace();
   return dependency;
+}
+
+std::string Validator::ModeNameOf(NodeId node, int lock_mode) const {
+  const LockKind* kind = classes_.at(ClassOf(node)).options.kind;
+  return kind == nullptr ? std::string() : std::string(kind->mode_names[static_cast<size_t>(lock_mode)]);
 }
 
 HeldLockReport Validator::Describe(const HeldLock& held) const {
@@ -243,6 +272,7 @@ HeldLockReport Validator::Describe(const HeldLock& held) const {
   HeldLockReport report{classes_.NodeName(held.node()), held.map->InstanceName(), held.mode(), held.trylock(), held.site};
   report.sync = (held.word & kSync) != 0;
   report.event = rules.is_event;
+  report.mode_name = ModeNameOf(held.node(), held.lock_mode());
   report.nested = (held.word & kNested) != 0;
   report.usage = UsageChars(usage_.InAllRuns(held.node()));
   report.inner = rules.inner;
@@ -254,6 +284,10 @@ DependencyReport Validator::Describe(EdgeId id) const {
   const Edge& edge = graph_.edge(id);
   DependencyReport report{classes_.NodeName(edge.from), classes_.NodeName(edge.to), edge.from_mode, edge.to_mode,
                           edge.from_site,               edge.to_site,               edge.task};
+  const auto modes = edge_modes_.find(Index(id));
+  const std::pair<int, int> lock_modes = modes == edge_modes_.end() ? std::pair<int, int>(0, 0) : modes->second;
+  report.from_mode_name = ModeNameOf(edge.from, lock_modes.first);
+  report.to_mode_name = ModeNameOf(edge.to, lock_modes.second);
   report.from_event = classes_.at(ClassOf(edge.from)).options.is_event;
   report.to_event = classes_.at(ClassOf(edge.to)).options.is_event;
   if (Index(id) < edge_backtraces_.size()) report.backtrace = edge_backtraces_[Index(id)];

@@ -23,6 +23,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -129,6 +130,10 @@ class Validator {
     if (__builtin_expect(!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
   }
 
+  // The same for a class with a LockKind, in one of its modes. A conversion is an acquisition of what is held, followed by
+  // the release of either.
+  void AcquireMode(TaskContext& task, const LockMap& map, int lock_mode, const AcquireOptions& options);
+
   // Legal in any order; a lock that the task does not hold is kBadUnlock, or kForeignUnlock if another one does.
   void Release(TaskContext& task, const LockMap& map, Site site = {}) {
     if (__builtin_expect(!task.held_.empty() && task.held_.back().map == &map && task.held_.back().pins == 0, 1)) {
@@ -198,6 +203,12 @@ class Validator {
   // A primitive's own rule is broken.
   void ApiAssert(TaskContext& task, const LockMap& map, const std::string& message, Site site = {});
 
+  // ---- fork
+
+  // Around fork(2), so that the child's validator is consistent. Nothing else may be called by this thread in between.
+  void LockForFork() { mutex_.lock(); }
+  void UnlockAfterFork() { mutex_.unlock(); }
+
   // ---- results
 
   // Of the current run, in order of detection. Only while no other thread acquires.
@@ -235,7 +246,8 @@ class Validator {
   bool CheckWaitContext(const TaskContext& task);
   bool CheckRecursion(const TaskContext& task);
   void AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges);
-  EdgeId AddDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired);
+  void AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<EdgeId>* edges);
+  EdgeId AddDependency(const TaskContext& task, const HeldLock& holder, NodeId from, const HeldLock& acquired, NodeId to);
   void Grade(const GradedCycle& cycle);
   void RecordWitness(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId edge);
   bool FindCycle(EdgeId edge, uint8_t kind, std::vector<EdgeId>* path);
@@ -244,6 +256,7 @@ class Validator {
                    const std::vector<EdgeId>& path);
   DependencyReport NewDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
                                  EdgeId edge) const;
+  std::string ModeNameOf(NodeId node, int lock_mode) const;
   HeldLockReport Describe(const HeldLock& held) const;
   DependencyReport Describe(EdgeId id) const;
   Violation NewViolation(ViolationKind kind, const TaskContext& task, const HeldLock& acquiring) const;
@@ -289,6 +302,7 @@ class Validator {
   uint32_t run_ = 1;
   std::vector<Violation> violations_;
   absl::flat_hash_set<std::string> reported_;  // signatures of violations_; never iterated
+  absl::flat_hash_map<uint32_t, std::pair<int, int>> edge_modes_;  // of edges between locks with kinds; first sighting
   std::vector<std::vector<std::string>> edge_backtraces_;  // by edge; only when asked for
   std::vector<TaskContext*> tasks_;  // attached
   WitnessBook witnesses_;            // only when grading online

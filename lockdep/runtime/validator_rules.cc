@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lockdep/graph/lock_kind.h"
 #include "lockdep/runtime/held_locks.h"
 #include "lockdep/runtime/validator.h"
+#include "lockdep/support/check.h"
 
 namespace ordeal::lockdep {
 namespace {
@@ -70,6 +72,19 @@ uint64_t Validator::BadSubclass(TaskContext& task, const LockMap& map, int subcl
   ReportSimple(ViolationKind::kApiAssert, task, NotHeld(map, site),
                absl::StrCat("subclass ", subclass, " is outside 0..7; taken as 7"));
   return ChainWord(NodeOf(map.lock_class, kSubclasses - 1), ModeOfWord(word)) | (word & 0xfffffffcu);
+}
+
+void Validator::AcquireMode(TaskContext& task, const LockMap& map, int lock_mode, const AcquireOptions& options) {
+  HeldLock acquired = NotHeld(map, options.site);
+  const LockKind* kind = classes_.at(map.lock_class).options.kind;
+  LD_CHECK(kind != nullptr && lock_mode >= 0 && lock_mode < kind->modes,
+           absl::StrCat("mode ", lock_mode, " of lock class '", classes_.at(map.lock_class).name, "'"));
+  acquired.word = ChainWord(NodeOf(map.lock_class, options.subclass), Mode::kExclusive) | task.context_ |
+                  (static_cast<uint64_t>(lock_mode) << kLockModeShift) | (options.trylock ? kTrylock : 0) |
+                  (options.check ? 0 : kUnchecked);
+  if (options.nest != nullptr) NestKey(task, map, options, &acquired.word);
+  if (map.ordered && OrderAscends(task, map, acquired.word)) acquired.word |= kOrdered;
+  PushAndJudge(task, acquired);
 }
 
 void Validator::ReleaseSlow(TaskContext& task, const LockMap& map, Site site) {
@@ -184,7 +199,14 @@ void Validator::UnregisterClass(TaskContext& task, LockClassId lock_class, Site 
     ReportSimple(ViolationKind::kHeldFreed, task, freed, "its lock class is unregistered");
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (int subclass = 0; subclass < kSubclasses; ++subclass) graph_.RemoveNode(NodeOf(lock_class, subclass));
+  const LockClass& gone = classes_.at(lock_class);
+  const uint32_t groups = gone.options.kind == nullptr ? 0 : static_cast<uint32_t>(gone.options.kind->modes);
+  for (int subclass = 0; subclass < kSubclasses; ++subclass) {
+    graph_.RemoveNode(NodeOf(lock_class, subclass));
+    for (uint32_t group = 0; group < groups; ++group) {
+      graph_.RemoveNode(NodeOf(LockClassId{Index(gone.first_group) + group}, subclass));
+    }
+  }
   classes_.Unregister(lock_class);
 }
 

@@ -27,7 +27,8 @@ UsageMask Opposite(UsageMask mask) {
 }  // namespace
 
 UsageMask Validator::UsageOf(const HeldLock& held) const {
-  if (classes_.at(ClassOf(held.node())).options.is_event) return 0;
+  const LockClassOptions& rules = classes_.at(ClassOf(held.node())).options;
+  if (rules.is_event || rules.kind != nullptr) return 0;  // usage is of reader/writer locks
   const bool reader = held.mode() != Mode::kExclusive;
   UsageMask mask = 0;
   const auto add = [&](UsageState state, bool enabled) { mask |= MaskOf(MakeUsageBit(state, enabled, reader)); };

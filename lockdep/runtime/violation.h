@@ -54,6 +54,7 @@ struct HeldLockReport {
   std::string usage = "....";  // the kernel's usage characters
   WaitType outer = WaitType::kUnchecked;
   WaitType inner = WaitType::kUnchecked;
+  std::string mode_name;               // of a lock with a LockKind: "PR", "intent"; else empty
   std::vector<std::string> backtrace;  // innermost frame first; empty unless asked for
 };
 
@@ -69,6 +70,8 @@ struct DependencyReport {
   bool from_event = false;
   bool to_event = false;
   bool to_sync = false;
+  std::string from_mode_name;  // as HeldLockReport::mode_name
+  std::string to_mode_name;
   std::vector<std::string> backtrace;  // of the acquisition of `to`; empty unless asked for
 };
 
