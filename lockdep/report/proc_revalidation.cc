@@ -390,9 +390,12 @@ std::string ProcRevalidation::ToString() const {
   }
   absl::StrAppend(&text, "\n");
   if (unlisted > 0) {
-    absl::StrAppend(&text, unlisted, " locks name no listed class (the kernel changed while it was being read) and are left out\n");
+    absl::StrAppend(&text, unlisted,
+                    " locks name no listed class (the kernel changed while it was being read) and are left out\n");
   }
-  absl::StrAppend(&text, "\nThe text has no edge kinds: a cycle here may run through recursive readers, trylocks or unchecked classes.\n\n",
+  absl::StrAppend(&text,
+                  "\nThe text has no edge kinds: a cycle here may run through recursive readers, trylocks or unchecked ",
+                  "classes.\n\n",
                   "  cycles  recursions  reading\n");
   for (const ProcReading& reading : readings) {
     absl::StrAppendFormat(&text, "  %6d  %10d  %s\n", reading.cycles, reading.recursions, reading.name);
