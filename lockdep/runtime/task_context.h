@@ -39,6 +39,7 @@ struct HeldLock {
   uint64_t word = 0;                       // chain_key.h: node, mode, how and in which context it was taken
   Site site;
   uint32_t pins = 0;
+  uint32_t nest = 0;  // 1 + the index of its nest lock on the stack; 0: none
 
   NodeId node() const { return NodeOfWord(word); }
   Mode mode() const { return ModeOfWord(word); }

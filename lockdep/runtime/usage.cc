@@ -47,8 +47,10 @@ bool UsageTable::Mark(NodeId node, UsageBit bit, uint32_t run, const Site& site,
 }
 
 void UsageTable::MarkSeen(NodeId node, UsageMask mask, uint32_t run) {
-  if (mask == 0) return;
+  if (Index(node) >= nodes_.size()) return;
   Node& known = nodes_[Index(node)];
+  mask &= known.all;  // locks that are not validated have usage that was never recorded
+  if (mask == 0) return;
   if (known.run != run) {
     known.run = run;
     known.in_run = 0;

@@ -134,14 +134,19 @@ bool Validator::CheckRecursion(const TaskContext& task) {
   return true;
 }
 
-// From every held lock, not only the nearest: the exported graph then has each order that was really seen.
+// From every held lock, not only the nearest: the exported graph then has each order that was really seen. What was taken
+// between two locks that a nest lock serialises makes no cycle of them.
 void Validator::AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges) {
   const HeldLock& acquired = task.held_.back();
   if (acquired.trylock()) return;
   const LockKind* kind = classes_.at(ClassOf(acquired.node())).options.kind;
   const NodeId to = kind == nullptr ? acquired.node() : classes_.GroupNode(acquired.node(), acquired.lock_mode());
   const size_t first = FirstOfIrqContext(task.held_, acquired.word);
-  for (size_t i = task.held_.size() - 1; i-- > first;) {
+  size_t end = task.held_.size() - 1;
+  if ((acquired.word & kNested) != 0) {
+    for (end = first; task.held_[end].node() != acquired.node();) ++end;  // the newest lock itself at the latest
+  }
+  for (size_t i = end; i-- > first;) {
     const HeldLock& held = task.held_[i];
     if (held.node() == acquired.node() || (held.word & kUnchecked) != 0) continue;
     if (!classes_.at(ClassOf(held.node())).options.no_validate) AddDependencies(task, held, to, edges);

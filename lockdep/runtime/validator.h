@@ -46,7 +46,7 @@ struct AcquireOptions {
   int subclass = 0;      // 0..7
   bool trylock = false;  // it succeeded without waiting: adds no dependency *into* this lock
   Site site;
-  const LockMap* nest = nullptr;  // a held lock that serialises the nesting of this lock's class
+  const LockMap* nest = nullptr;  // a held lock that serialises the nesting of this lock's class above it
   bool check = true;              // false: tracked only
 };
 
@@ -118,13 +118,15 @@ class Validator {
     if (map.ordered && OrderAscends(task, map, word)) word |= kOrdered;
     const uint64_t previous = task.key_;
     uint64_t key = MixChainKey(previous, word);
-    if (__builtin_expect(options.nest != nullptr, 0)) key = NestKey(task, map, options, &word);
+    uint32_t nest = 0;
+    if (__builtin_expect(options.nest != nullptr, 0)) key = NestKey(task, map, options, &word, &nest);
     HeldLock& held = task.held_.Push();
     held.map = &map;
     held.previous_key = previous;
     held.word = word;
     held.site = options.site;
     held.pins = 0;
+    held.nest = nest;
     task.key_ = key;
     if (__builtin_expect(task.history_ != nullptr, 0)) Remember(task);
     if (__builtin_expect(!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
@@ -277,7 +279,8 @@ class Validator {
   static void RebuildKeys(TaskContext& task, size_t from);
   void PushAndJudge(TaskContext& task, HeldLock held);
   uint64_t BadSubclass(TaskContext& task, const LockMap& map, int subclass, uint64_t word, Site site);
-  uint64_t NestKey(TaskContext& task, const LockMap& map, const AcquireOptions& options, uint64_t* word);
+  uint64_t NestKey(TaskContext& task, const LockMap& map, const AcquireOptions& options, uint64_t* word,
+                   uint32_t* nest);
   void ReleaseSlow(TaskContext& task, const LockMap& map, Site site);
   bool FailAssertion(TaskContext& task, const LockMap& map, ViolationKind kind, const char* what, Site site);
   HeldLock NotHeld(const LockMap& map, Site site) const;

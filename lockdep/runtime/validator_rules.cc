@@ -20,6 +20,12 @@ size_t FindHeld(const HeldStack& held, const LockMap& map) {
   return held.size();
 }
 
+// A nest lock serialises what is taken after it: a lock of the node below it is plain recursion.
+bool Serialises(const HeldStack& held, size_t nest, NodeId node) {
+  return nest < held.size() &&
+         std::none_of(held.begin(), held.begin() + nest, [&](const HeldLock& older) { return older.node() == node; });
+}
+
 bool Contains(const void* begin, size_t size, const LockMap* map) {
   const auto first = reinterpret_cast<uintptr_t>(begin);
   const auto address = reinterpret_cast<uintptr_t>(map);
@@ -56,9 +62,12 @@ void Validator::PushAndJudge(TaskContext& task, HeldLock held) {
   if (!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed))) AcquireUnseen(task);
 }
 
-uint64_t Validator::NestKey(TaskContext& task, const LockMap& map, const AcquireOptions& options, uint64_t* word) {
-  if (task.Holds(*options.nest)) {
-    *word |= kNested;
+uint64_t Validator::NestKey(TaskContext& task, const LockMap& map, const AcquireOptions& options, uint64_t* word,
+                            uint32_t* nest) {
+  const size_t at = FindHeld(task.held_, *options.nest);
+  if (at < task.held_.size()) {
+    *nest = static_cast<uint32_t>(at) + 1;
+    if (Serialises(task.held_, at, NodeOfWord(*word))) *word |= kNested;
     return KeyAfter(task.key_, task.held_.empty() ? nullptr : &task.held_.back(), *word);
   }
   HeldLock acquired = NotHeld(map, options.site);
@@ -82,7 +91,7 @@ void Validator::AcquireMode(TaskContext& task, const LockMap& map, int lock_mode
   acquired.word = ChainWord(NodeOf(map.lock_class, options.subclass), Mode::kExclusive) | task.context_ |
                   (static_cast<uint64_t>(lock_mode) << kLockModeShift) | (options.trylock ? kTrylock : 0) |
                   (options.check ? 0 : kUnchecked);
-  if (options.nest != nullptr) NestKey(task, map, options, &acquired.word);
+  if (options.nest != nullptr) NestKey(task, map, options, &acquired.word, &acquired.nest);
   if (map.ordered && OrderAscends(task, map, acquired.word)) acquired.word |= kOrdered;
   PushAndJudge(task, acquired);
 }
@@ -96,6 +105,16 @@ void Validator::ReleaseSlow(TaskContext& task, const LockMap& map, Site site) {
       ReportSimple(ViolationKind::kPinned, task, released, "a pinned lock is released");
     }
     task.held_.Erase(i);
+    for (size_t above = i; above < task.held_.size(); ++above) {
+      uint32_t& nest = task.held_[above].nest;
+      if (nest == i + 1) {
+        nest = 0;
+        ReportSimple(ViolationKind::kNestNotHeld, task, task.held_[above],
+                     absl::StrCat("its nest lock ", classes_.NodeName(NodeOf(map.lock_class, 0)), " is released before it"));
+      } else if (nest > i + 1) {
+        --nest;
+      }
+    }
     RebuildKeys(task, i);
     return;
   }
@@ -108,7 +127,9 @@ void Validator::Sync(TaskContext& task, const LockMap& map, Mode mode, const Acq
   HeldLock waited = NotHeld(map, options.site);
   waited.word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ | kSync |
                 (options.check ? 0 : kUnchecked);
-  if (options.nest != nullptr && task.Holds(*options.nest)) waited.word |= kNested;
+  if (options.nest != nullptr && Serialises(task.held_, FindHeld(task.held_, *options.nest), waited.node())) {
+    waited.word |= kNested;
+  }
   if (map.ordered && OrderAscends(task, map, waited.word)) waited.word |= kOrdered;
   PushAndJudge(task, waited);
   Release(task, map, options.site);
