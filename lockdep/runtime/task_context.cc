@@ -35,7 +35,7 @@ void TaskContext::Reset(const char* name, uint32_t id) {
   hardirq_depth_ = 0;
   softirq_depth_ = 0;
   allocation_scopes_ = 0;
-  history_.reset();
+  if (history_ != nullptr) spare_history_ = std::move(history_);
 }
 
 }  // namespace ordeal::lockdep

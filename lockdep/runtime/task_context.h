@@ -124,6 +124,7 @@ class TaskContext {
   uint32_t softirq_depth_ = 0;
   uint8_t allocation_scopes_ = 0;
   std::unique_ptr<AcquisitionHistory> history_;  // null: events triggered here depend only on what was said to be owed
+  std::unique_ptr<AcquisitionHistory> spare_history_;  // of an earlier run
 };
 
 }  // namespace ordeal::lockdep

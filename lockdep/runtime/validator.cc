@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lockdep/graph/lock_kind.h"
+#include "lockdep/runtime/event_book.h"
 #include "lockdep/runtime/held_locks.h"
 #include "lockdep/support/check.h"
 
@@ -24,7 +25,9 @@ std::string CycleSignature(const std::vector<DependencyReport>& cycle) {
 
 }  // namespace
 
-Validator::Validator(ValidatorOptions options) : options_(options) {}
+Validator::Validator(ValidatorOptions options) : options_(options) {
+  if (options.grade_online) FollowEvents();
+}
 Validator::~Validator() = default;
 
 LockClassId Validator::RegisterClass(absl::string_view name, LockClassOptions options) {
@@ -44,6 +47,7 @@ void Validator::BeginRun() {
   witnesses_.Clear();
   graded_cycles_.clear();
   cycles_of_edge_.clear();
+  if (events_ != nullptr) events_->Clear();
 }
 
 bool Validator::OrderAscends(const TaskContext& task, const LockMap& map, uint64_t word) const {
@@ -222,21 +226,27 @@ void Validator::JudgeEachRun() {
     last.word = chain_words_[record.words_begin + record.words_count - 1];
     if ((last.word & kUnchecked) == 0) usage_.MarkSeen(last.node(), UsageOf(last), run_);
   });
+  event_pairs_.ForEachSeenIn(run_, [this](uint32_t edge) { graph_.MarkSeen(EdgeId{edge}, run_); });
 }
 
 void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId closing,
                             const std::vector<EdgeId>& path) {
+  ReportCycle(task, holder, acquired, path, closing, {NewDependency(task, holder, acquired, closing)});
+}
+
+void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
+                            const std::vector<EdgeId>& path, EdgeId edge, std::vector<DependencyReport> closing) {
   Violation violation = NewViolation(ViolationKind::kCircular, task, acquired);
   violation.conflicting = Describe(holder);
-  for (const EdgeId id : path) violation.cycle.push_back(Describe(id));
-  violation.cycle.push_back(NewDependency(task, holder, acquired, closing));
+  for (const EdgeId id : path) AppendDescription(id, &violation.cycle);
+  violation.cycle.insert(violation.cycle.end(), closing.begin(), closing.end());
   violation.signature = CycleSignature(violation.cycle);
   const size_t number = violations_.size();
   Report(std::move(violation));
-  if (!options_.grade_online || violations_.size() == number) return;
+  if (!options_.grade_online || violations_.size() == number || edge == kNoEdge) return;
   GradedCycle cycle{number, {}};
   for (const EdgeId id : path) cycle.edges.push_back(Index(id));
-  cycle.edges.push_back(Index(closing));
+  cycle.edges.push_back(Index(edge));
   for (const uint32_t edge : cycle.edges) cycles_of_edge_[edge].push_back(graded_cycles_.size());
   Grade(cycle);
   graded_cycles_.push_back(std::move(cycle));
@@ -250,6 +260,16 @@ void Validator::Grade(const GradedCycle& cycle) {
   violation.grade = grade.grade;
   violation.grade_reason = std::move(grade.reason);
   violation.instances = std::move(grade.instances);
+}
+
+// An edge by way of an event is the wait for it and what its trigger came after.
+void Validator::AppendDescription(EdgeId id, std::vector<DependencyReport>* cycle) const {
+  const auto route = event_routes_.find(Index(id));
+  if (route == event_routes_.end()) {
+    cycle->push_back(Describe(id));
+  } else {
+    cycle->insert(cycle->end(), route->second.begin(), route->second.end());
+  }
 }
 
 DependencyReport Validator::NewDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
@@ -347,6 +367,10 @@ ValidatorStats Validator::stats() const {
   stats.memory_bytes = classes_.MemoryBytes() + usage_.MemoryBytes() + chains_.MemoryBytes() +
                        records_.capacity() * sizeof(ChainRecord) + chain_edges_.capacity() * sizeof(EdgeId) +
                        chain_words_.capacity() * sizeof(uint64_t) + graph_.MemoryBytes() + witnesses_.MemoryBytes();
+  if (events_ != nullptr) {
+    stats.forgotten = events_->forgotten();
+    stats.memory_bytes += events_->MemoryBytes() + event_pairs_.MemoryBytes();
+  }
   for (const TaskContext* task : tasks_) stats.memory_bytes += task->held_.MemoryBytes();
   return stats;
 }

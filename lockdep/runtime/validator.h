@@ -42,6 +42,11 @@
 
 namespace ordeal::lockdep {
 
+class EventBook;
+struct EventTrigger;
+struct EventWait;
+struct PriorAcquisition;
+
 struct AcquireOptions {
   int subclass = 0;      // 0..7
   bool trylock = false;  // it succeeded without waiting: adds no dependency *into* this lock
@@ -59,6 +64,7 @@ struct ValidatorStats {
   uint64_t violations = 0;     // distinct ones of this run
   uint64_t suppressed = 0;     // sightings of violations that were known
   uint64_t tasks = 0;          // attached
+  uint64_t forgotten = 0;      // acquisitions of this run that triggers no longer know of, for want of room
   uint64_t memory_bytes = 0;   // of all tables, approximately
 
   std::string ToString() const;
@@ -158,9 +164,26 @@ class Validator {
   // ---- events (lockdep/runtime/event.h has the user's side)
 
   // Waits for an event (writeback, completion, counter drain, "page is unlocked"): judged like an acquisition, never held.
+  // Before it blocks. For those who cannot say when it returned; it counts as satisfied by the last trigger, or the next.
   void Wait(TaskContext& task, const LockMap& map, const AcquireOptions& options) {
     Acquire(task, map, Mode::kExclusive, options);
+    if (__builtin_expect(follows_events_.load(std::memory_order_relaxed), 0)) NoteWait(task, map, true);
     Release(task, map, options.site);
+  }
+  // The same in two: EndWait is called when it returned, and it did because the event had been triggered.
+  void BeginWait(TaskContext& task, const LockMap& map, const AcquireOptions& options) {
+    Acquire(task, map, Mode::kExclusive, options);
+    if (__builtin_expect(follows_events_.load(std::memory_order_relaxed), 0)) NoteWait(task, map, false);
+    Release(task, map, options.site);
+  }
+  void EndWait(TaskContext& task, const LockMap& map) {
+    if (__builtin_expect(follows_events_.load(std::memory_order_relaxed), 0)) NoteWaitEnd(task, map);
+  }
+  // A wait that ends by itself is no dependency; sleeping must be allowed all the same.
+  void WaitTimed(TaskContext& task, const LockMap& map, const AcquireOptions& options) {
+    AcquireOptions unchecked = options;
+    unchecked.check = false;
+    Wait(task, map, unchecked);
   }
   // From here on this context must trigger the event before anybody who waits for it can go on: whatever it waits for
   // meanwhile, the event waits for. Nothing was waited for to get here.
@@ -169,6 +192,11 @@ class Validator {
   void Trigger(TaskContext& task, const LockMap& event, Site site, int subclass = 0);
   // From now on the task's acquisitions are remembered for Trigger.
   void RememberAcquisitions(TaskContext& task);
+  // Only now can anybody have to wait for the event: a bit is set, a counter raised, a completion made ready. What is known
+  // to have happened before cannot delay it. `anew`: no earlier trigger satisfies a wait any more.
+  void Arm(TaskContext& task, const LockMap& event, bool anew = true);
+  // The event's memory goes away, or will be another event's.
+  void ForgetEvent(const LockMap& event);
 
   // ---- interrupts and reclaim
 
@@ -225,6 +253,7 @@ class Validator {
   ValidatorStats stats() const;
 
  private:
+  static constexpr EdgeId kNoEdge{0xffffffffu};
   struct ChainRecord {
     uint32_t edges_begin;
     uint32_t edges_count;
@@ -256,6 +285,10 @@ class Validator {
   void JudgeEachRun();
   void ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId closing,
                    const std::vector<EdgeId>& path);
+  // A cycle of `path`, back to the holder, and `closing`, which are what one new edge stands for; kNoEdge: none.
+  void ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
+                   const std::vector<EdgeId>& path, EdgeId edge, std::vector<DependencyReport> closing);
+  void AppendDescription(EdgeId id, std::vector<DependencyReport>* cycle) const;
   DependencyReport NewDependency(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired,
                                  EdgeId edge) const;
   std::string ModeNameOf(NodeId node, int lock_mode) const;
@@ -288,6 +321,14 @@ class Validator {
 
   // event.cc
   void Remember(TaskContext& task);
+  void FollowEvents();
+  void NoteWait(TaskContext& task, const LockMap& map, bool only_call);
+  void NoteWaitEnd(TaskContext& task, const LockMap& map);
+  void JudgeEvent(const EventWait& wait, const EventTrigger& trigger, const PriorAcquisition& acquired);
+  void AddEventDependency(const EventWait& wait, const HeldLock& holder, const EventTrigger& trigger,
+                          const PriorAcquisition& acquired, uint64_t pair);
+  std::vector<DependencyReport> DescribeEventRoute(const EventWait& wait, const HeldLock& holder,
+                                                   const EventTrigger& trigger, const PriorAcquisition& acquired) const;
 
   const ValidatorOptions options_;
   mutable std::mutex mutex_;  // a leaf: nothing is acquired under it. Guards all below but for the lock-free part of chains_
@@ -311,6 +352,11 @@ class Validator {
   WitnessBook witnesses_;            // only when grading online
   std::vector<GradedCycle> graded_cycles_;
   absl::flat_hash_map<uint32_t, std::vector<size_t>> cycles_of_edge_;  // numbers in graded_cycles_
+  std::atomic<bool> follows_events_{false};  // events_ is there; set before the first task's acquisitions are remembered
+  std::unique_ptr<EventBook> events_;
+  ChainCache event_pairs_;  // (held, event, acquired before its trigger) that were judged; the record is the edge
+  // What edges by way of an event stand for, by edge.
+  absl::flat_hash_map<uint32_t, std::vector<DependencyReport>> event_routes_;
   uint64_t suppressed_ = 0;
   uint64_t slow_acquires_ = 0;
   uint64_t usage_searches_ = 0;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lockdep/graph/lock_kind.h"
+#include "lockdep/runtime/event_book.h"
 #include "lockdep/runtime/held_locks.h"
 #include "lockdep/runtime/validator.h"
 #include "lockdep/support/check.h"
@@ -132,6 +133,7 @@ void Validator::Sync(TaskContext& task, const LockMap& map, Mode mode, const Acq
   }
   if (map.ordered && OrderAscends(task, map, waited.word)) waited.word |= kOrdered;
   PushAndJudge(task, waited);
+  if (task.history_ != nullptr) Remember(task);
   Release(task, map, options.site);
 }
 
@@ -181,16 +183,19 @@ void Validator::Attach(TaskContext& task) {
 void Validator::Detach(TaskContext& task) {
   const std::lock_guard<std::mutex> lock(mutex_);
   tasks_.erase(std::remove(tasks_.begin(), tasks_.end(), &task), tasks_.end());
+  if (events_ != nullptr && task.id_ == 0) events_->Retire(EventBook::TaskName(task));
 }
 
 void Validator::Fork(TaskContext& parent, uint32_t child) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (options_.grade_online) witnesses_.Fork(parent.id_, child);
+  if (events_ != nullptr) events_->Fork(EventBook::TaskName(parent), parent.history_.get(), child);
 }
 
 void Validator::Join(TaskContext& parent, uint32_t child) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (options_.grade_online) witnesses_.Join(parent.id_, child);
+  if (events_ != nullptr) events_->Join(EventBook::TaskName(parent), child);
 }
 
 const TaskContext* Validator::FindHolder(const LockMap& map, const TaskContext* except) const {

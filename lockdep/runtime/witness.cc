@@ -8,27 +8,8 @@
 namespace ordeal::lockdep {
 namespace {
 
-// The clock that is after all that either is after.
 std::shared_ptr<const TaskClock> Merge(const TaskClock& a, const TaskClock& b) {
-  auto merged = std::make_shared<TaskClock>();
-  merged->reserve(a.size() + b.size());
-  size_t i = 0, j = 0;
-  while (i < a.size() || j < b.size()) {
-    if (j == b.size() || (i < a.size() && a[i].first < b[j].first)) {
-      merged->push_back(a[i++]);
-    } else if (i == a.size() || b[j].first < a[i].first) {
-      merged->push_back(b[j++]);
-    } else {
-      merged->emplace_back(a[i].first, std::max(a[i].second, b[j].second));
-      ++i, ++j;
-    }
-  }
-  return merged;
-}
-
-uint32_t EpochIn(const TaskClock& clock, uint32_t task) {
-  const auto found = std::lower_bound(clock.begin(), clock.end(), std::pair<uint32_t, uint32_t>(task, 0));
-  return found == clock.end() || found->first != task ? 0 : found->second;
+  return std::make_shared<TaskClock>(MergeClocks(a, b));
 }
 
 // Nobody waits for a recursive reader's or for a reader's reader.

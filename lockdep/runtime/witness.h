@@ -23,12 +23,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "lockdep/graph/lock_class.h"
 #include "lockdep/graph/site.h"
+#include "lockdep/runtime/task_clock.h"
 #include "lockdep/runtime/violation.h"
 
 namespace ordeal::lockdep {
-
-// The epochs of other tasks that a point in a task's life comes after; sorted by task.
-using TaskClock = std::vector<std::pair<uint32_t, uint32_t>>;
 
 struct WitnessLock {
   uint64_t instance = 0;

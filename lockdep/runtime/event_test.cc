@@ -1,0 +1,3 @@
+#include "lockdep/runtime/event.h"
+
+#include <gtest/gtest.h>
