@@ -182,27 +182,27 @@ class Replay {
   std::vector<LockClassId> classes_;
 };
 
-ProcExplanation Explain(const Violation& violation, const ProcLockdep& graph, const ProcInference* inference,
-                        const std::map<std::string, uint32_t>& by_name) {
+// The steps of a finding as indices: of a recursion, one from the class to itself. Empty if a name is unknown.
+std::vector<Pair> StepsOf(const Violation& violation, const std::map<std::string, uint32_t>& by_name) {
   std::vector<Pair> steps;
   for (const DependencyReport& dependency : violation.cycle) {
     const auto from = by_name.find(dependency.from);
     const auto to = by_name.find(dependency.to);
-    if (from == by_name.end() || to == by_name.end()) return ProcExplanation::kUnexplained;
+    if (from == by_name.end() || to == by_name.end()) return {};
     steps.push_back({from->second, to->second});
   }
-  if (violation.cycle.empty()) {
-    const auto self = by_name.find(violation.acquiring.node);
-    if (self == by_name.end()) return ProcExplanation::kUnexplained;
-    steps.push_back({self->second, self->second});
-  }
+  const auto self = by_name.find(violation.acquiring.node);
+  if (steps.empty() && self != by_name.end()) steps.push_back({self->second, self->second});
+  return steps;
+}
+
+ProcExplanation Explain(const std::vector<Pair>& steps, const ProcInference* inference, bool readers) {
   const auto any = [&](auto&& holds) { return std::any_of(steps.begin(), steps.end(), holds); };
   if (inference != nullptr) {
     if (any([&](Pair step) { return inference->unchecked[step.first]; })) return ProcExplanation::kUnchecked;
     if (any([&](Pair step) { return inference->waited_pairs.count(step) == 0; })) return ProcExplanation::kTrylock;
   }
-  if (any([&](Pair step) { return graph.classes[step.first].EverRead(); })) return ProcExplanation::kReaders;
-  return ProcExplanation::kUnexplained;
+  return readers ? ProcExplanation::kReaders : ProcExplanation::kUnexplained;
 }
 
 std::vector<ProcFinding> ExplainAll(const std::vector<Violation>& violations, const ProcLockdep& graph,
@@ -211,7 +211,13 @@ std::vector<ProcFinding> ExplainAll(const std::vector<Violation>& violations, co
   for (uint32_t i = 0; i < graph.classes.size(); ++i) by_name.emplace(graph.classes[i].name, i);
   std::vector<ProcFinding> findings;
   for (const Violation& violation : violations) {
-    findings.push_back({violation, Explain(violation, graph, inference, by_name)});
+    ProcFinding finding{violation};
+    const std::vector<Pair> steps = StepsOf(violation, by_name);
+    for (const Pair& step : steps) {
+      if (graph.classes[step.first].EverRead()) finding.readers.push_back(graph.classes[step.first].name);
+    }
+    finding.explanation = Explain(steps, inference, !finding.readers.empty());
+    findings.push_back(std::move(finding));
   }
   return findings;
 }
@@ -302,7 +308,9 @@ std::string FindingLines(const std::vector<ProcFinding>& findings) {
     const size_t shown = explanation == ProcExplanation::kUnexplained ? group.size() : std::min(group.size(), kShown);
     for (size_t i = 0; i < shown; ++i) {
       const Violation& violation = group[i]->violation;
-      absl::StrAppend(&text, "    ", SummarizeViolation(violation), "  (", violation.acquiring.site.ToString(), ")\n");
+      absl::StrAppend(&text, "    ", SummarizeViolation(violation), "  (", violation.acquiring.site.ToString());
+      if (!group[i]->readers.empty()) absl::StrAppend(&text, "; also read: ", absl::StrJoin(group[i]->readers, ", "));
+      absl::StrAppend(&text, ")\n");
     }
     if (shown < group.size()) absl::StrAppend(&text, "    and ", group.size() - shown, " more\n");
   }
@@ -400,7 +408,11 @@ std::string ProcRevalidation::ToString() const {
   for (const ProcReading& reading : readings) {
     absl::StrAppendFormat(&text, "  %6d  %10d  %s\n", reading.cycles, reading.recursions, reading.name);
   }
-  if (!findings.empty()) absl::StrAppend(&text, "\nFindings of the texts at their word:\n", FindingLines(findings));
+  if (!findings.empty()) {
+    const auto vanish = std::count_if(findings.begin(), findings.end(), [](const ProcFinding& one) { return !one.readers.empty(); });
+    absl::StrAppend(&text, "\nFindings of the texts at their word (", findings.size(), ", of which ", vanish,
+                    " vanish if whoever is also read is always read recursively):\n", FindingLines(findings));
+  }
   if (!unchecked.empty()) {
     absl::StrAppend(&text, "\nUnchecked classes, as inferred: ", absl::StrJoin(unchecked, ", "), "\n");
   }

@@ -54,6 +54,8 @@ ProcInference InferAcquisitions(const ProcLockdep& graph, const ProcChains& chai
 struct ProcFinding {
   Violation violation;  // sites are lines of the texts: "lockdep_chains:6412"
   ProcExplanation explanation = ProcExplanation::kUnexplained;
+  // Classes of the cycle that are also read. If every reader were recursive, a cycle with one of them would be none.
+  std::vector<std::string> readers;
 };
 
 struct ProcReading {

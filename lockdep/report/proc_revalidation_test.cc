@@ -90,6 +90,8 @@ TEST(ProcRevalidationTest, SaysWhenReadersMayExcuseACycle) {
   const Kernel kernel{{{"a", "++++"}, {"b", "+.+."}}, {{"a", "b"}, {"b", "a"}}, {{"a"}, {"b"}, {"a", "b"}, {"b", "a"}}};
   const ProcRevalidation found = kernel.Judge();
   EXPECT_THAT(Explanations(found.findings), ElementsAre(ProcExplanation::kReaders));
+  EXPECT_THAT(found.findings[0].readers, ElementsAre("a"));
+  EXPECT_THAT(found.ToString(), HasSubstr("(1, of which 1 vanish if"));
   ASSERT_EQ(found.readings.size(), 5u);
   EXPECT_EQ(found.readings[1].cycles, 1u);
   EXPECT_EQ(found.readings[2].cycles, 0u);  // b waits for a recursive reader: nobody waits for b's holder in turn

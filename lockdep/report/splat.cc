@@ -111,6 +111,7 @@ std::string OwnVerb(const HeldLockReport& lock) {
   DependencyReport dependency;
   dependency.to = lock.node;
   dependency.to_mode = lock.mode;
+  dependency.to_mode_name = lock.mode_name;
   dependency.to_sync = lock.sync;
   dependency.to_event = lock.event;
   return WaiterVerb(dependency);

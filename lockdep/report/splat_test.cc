@@ -417,6 +417,31 @@ made by holding:
 )");
 }
 
+// What is neither a lock nor plainly shared: events, waits for holders, the modes of a lock kind.
+TEST_F(SplatTest, NamesEventsAndModes) {
+  const LockMap lock = NewLock("dlm");
+  const LockMap event = validator_.NewMap(validator_.RegisterClass("io done", {.is_event = true}));
+  TaskContext waiter("waiter");
+  Take(waiter, lock, 1);
+  validator_.Wait(waiter, event, {.site = {"x.cc", 2}});
+  validator_.Release(waiter, lock);
+  TaskContext worker("worker");
+  validator_.Owe(worker, event, {"x.cc", 5});
+  Take(worker, lock, 6);
+  Violation violation = Only();
+  violation.acquiring.mode_name = violation.cycle.back().to_mode_name = "PR";
+  const std::string text = RenderSplat(violation);
+  EXPECT_THAT(text, HasSubstr("(dlm){+.+.}-{4:4}, at: x.cc:6 (PR)\n"));
+  EXPECT_THAT(text, HasSubstr("       waited for at x.cc:2 by waiter\n       while holding dlm, acquired at x.cc:1\n"));
+  EXPECT_THAT(text, HasSubstr("       acquired at x.cc:6 (PR) by worker\n       while owing io done, owed or triggered at x.cc:5\n"));
+  EXPECT_THAT(text, HasSubstr(R"(
+  owes(io done);
+                               lock(dlm);
+                               wait(io done);
+  lock(dlm, PR);
+)"));
+}
+
 TEST_F(SplatTest, EveryKindHasATitleBetweenRulesOfItsLengthAndASummary) {
   for (int kind = 0; kind <= static_cast<int>(ViolationKind::kApiAssert); ++kind) {
     Violation violation;

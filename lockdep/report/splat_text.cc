@@ -10,11 +10,10 @@ namespace {
 constexpr size_t kColumnsFrom = 7;      // where the kernel puts "CPU0"
 constexpr size_t kColumnWidthMin = 24;  // and how far behind it "CPU1"
 
-std::string Verb(Mode mode, const std::string& node) {
+std::string Verb(Mode mode, const std::string& mode_name, const std::string& node) {
+  if (!mode_name.empty()) return absl::StrCat("lock(", node, ", ", mode_name, ");");
   return absl::StrCat(mode == Mode::kExclusive ? "lock(" : "rlock(", node, ");");
 }
-
-std::string ModeSuffix(Mode mode) { return mode == Mode::kExclusive ? "" : absl::StrCat(" (", ModeName(mode), ")"); }
 
 // Trailing blanks are of no use to anybody.
 void AppendLine(std::string line, std::string* text) {
@@ -24,6 +23,11 @@ void AppendLine(std::string line, std::string* text) {
 
 }  // namespace
 
+std::string ModeSuffix(Mode mode, const std::string& mode_name) {
+  if (!mode_name.empty()) return absl::StrCat(" (", mode_name, ")");
+  return mode == Mode::kExclusive ? "" : absl::StrCat(" (", ModeName(mode), ")");
+}
+
 std::string ClassText(const HeldLockReport& lock) {
   // The kernel prints the inner type twice for a lock without an outer one.
   const WaitType outer = lock.outer == WaitType::kUnchecked ? lock.inner : lock.outer;
@@ -32,7 +36,7 @@ std::string ClassText(const HeldLockReport& lock) {
 
 std::string LockLine(const HeldLockReport& lock) {
   std::string line = absl::StrCat(lock.instance, lock.instance.empty() ? "" : " ", ClassText(lock), ", at: ",
-                                  lock.site.ToString(), ModeSuffix(lock.mode));
+                                  lock.site.ToString(), ModeSuffix(lock.mode, lock.mode_name));
   if (lock.trylock) line += " (trylock)";
   if (lock.sync) line += " (sync)";
   if (lock.event) line += " (event)";
@@ -49,11 +53,13 @@ std::string BacktraceLines(const std::vector<std::string>& backtrace, const std:
 std::string ChainEntry(const DependencyReport& dependency, int number) {
   std::string text = absl::StrCat("-> ", number < 0 ? std::string() : absl::StrCat("#", number, " "), "(", dependency.to, "):\n");
   const char* did = dependency.to_event ? "waited for" : dependency.to_sync ? "synchronised with" : "acquired";
-  absl::StrAppend(&text, "       ", did, " at ", dependency.to_site.ToString(), ModeSuffix(dependency.to_mode), " by ",
+  absl::StrAppend(&text, "       ", did, " at ", dependency.to_site.ToString(), 
+                  ModeSuffix(dependency.to_mode, dependency.to_mode_name), " by ",
                   dependency.task, "\n");
   absl::StrAppend(&text, BacktraceLines(dependency.backtrace, "         "), "       while ",
-                  dependency.from_event ? "owing " : "holding ", dependency.from, ModeSuffix(dependency.from_mode),
-                  dependency.from_event ? ", owed since " : ", acquired at ", dependency.from_site.ToString(), "\n");
+                  dependency.from_event ? "owing " : "holding ", dependency.from,
+                  ModeSuffix(dependency.from_mode, dependency.from_mode_name),
+                  dependency.from_event ? ", owed or triggered at " : ", acquired at ", dependency.from_site.ToString(), "\n");
   return text;
 }
 
@@ -92,13 +98,13 @@ std::string ScenarioColumns(size_t cpus, const std::vector<ScenarioLine>& lines)
 
 std::string HolderVerb(const DependencyReport& dependency) {
   if (dependency.from_event) return absl::StrCat("owes(", dependency.from, ");");
-  return Verb(dependency.from_mode, dependency.from);
+  return Verb(dependency.from_mode, dependency.from_mode_name, dependency.from);
 }
 
 std::string WaiterVerb(const DependencyReport& dependency) {
   if (dependency.to_event) return absl::StrCat("wait(", dependency.to, ");");
   if (dependency.to_sync) return absl::StrCat("sync(", dependency.to, ");");
-  return Verb(dependency.to_mode, dependency.to);
+  return Verb(dependency.to_mode, dependency.to_mode_name, dependency.to);
 }
 
 std::string HeldList(const Violation& violation) {

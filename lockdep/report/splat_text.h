@@ -1,5 +1,5 @@
 // The pieces that the kernel's reports share: lock lines, chain entries, scenario columns, the list of held locks.
-// Only lockdep/report/splat.cc composes them.
+// lockdep/report/splat.cc composes them.
 //
 // Thread-safety: pure functions.
 // Example:       text += LockLine(violation.acquiring);   // "inode 3 (i_rwsem){+.+.}-{4:4}, at: fs/x.cc:12"
@@ -13,6 +13,8 @@
 
 namespace ordeal::lockdep {
 
+// " (shared)", " (PR)" of a lock kind's mode; nothing for a plain exclusive one.
+std::string ModeSuffix(Mode mode, const std::string& mode_name);
 // "(i_rwsem){+.+.}-{4:4}".
 std::string ClassText(const HeldLockReport& lock);
 // ClassText with instance, site and whatever is unusual about the acquisition.
@@ -31,7 +33,7 @@ struct ScenarioLine {
 };
 // One column a CPU, as wide as its text needs.
 std::string ScenarioColumns(size_t cpus, const std::vector<ScenarioLine>& lines);
-// "lock(A);", "rlock(A);", "sync(A);", "wait(E);", "owes(E);".
+// "lock(A);", "rlock(A);", "lock(A, PR);", "sync(A);", "wait(E);", "owes(E);".
 std::string HolderVerb(const DependencyReport& dependency);
 std::string WaiterVerb(const DependencyReport& dependency);
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lockdep/report/splat.h"
+#include "lockdep/report/splat_text.h"
 
 namespace ordeal::lockdep {
 namespace {
@@ -32,8 +33,6 @@ std::string Escaped(const std::string& text) {
   }
   return escaped;
 }
-
-std::string ModeText(Mode mode) { return mode == Mode::kExclusive ? "" : absl::StrCat(" (", ModeName(mode), ")"); }
 
 class Picture {
  public:
@@ -61,8 +60,8 @@ class Picture {
     const char* wants = dependency.to_event ? "waits for " : dependency.to_sync ? "synchronises with " : "wants ";
     const std::string label = absl::StrCat(
         "  ", Escaped(dependency.task), closing ? " closes the cycle" : "", "\\l  ", dependency.from_event ? "owes " : "has ",
-        Escaped(dependency.from), ModeText(dependency.from_mode), ": ", Escaped(dependency.from_site.ToString()), "\\l  ",
-        wants, Escaped(dependency.to), ModeText(dependency.to_mode), ": ", Escaped(dependency.to_site.ToString()), "\\l");
+        Escaped(dependency.from), Escaped(ModeSuffix(dependency.from_mode, dependency.from_mode_name)), ": ", Escaped(dependency.from_site.ToString()), "\\l  ",
+        wants, Escaped(dependency.to), Escaped(ModeSuffix(dependency.to_mode, dependency.to_mode_name)), ": ", Escaped(dependency.to_site.ToString()), "\\l");
     AddArrow(dependency.from, dependency.to, label, closing ? kClosing : event ? kEvent : kExisting, event ? "dashed" : "solid",
              closing ? 2.5 : 1.2);
   }
@@ -108,6 +107,8 @@ DependencyReport Conflict(const Violation& violation) {
   dependency.to = violation.acquiring.node;
   dependency.from_mode = violation.conflicting.mode;
   dependency.to_mode = violation.acquiring.mode;
+  dependency.from_mode_name = violation.conflicting.mode_name;
+  dependency.to_mode_name = violation.acquiring.mode_name;
   dependency.from_site = violation.conflicting.site;
   dependency.to_site = violation.acquiring.site;
   dependency.task = violation.task;
