@@ -1,10 +1,14 @@
 #include "harness/campaign/explore.h"
 
 #include <memory>
+#include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "harness/campaign/cross_run.h"
 #include "harness/campaign/stopwatch.h"
 #include "harness/corpus/corpus_replay.h"
+#include "harness/scenario/run_findings.h"
 #include "injectors/fault/fault_plan.h"
 #include "injectors/schedule/strategies.h"
 #include "lockdep/support/status_macros.h"
@@ -14,25 +18,16 @@ namespace {
 
 constexpr uint64_t kSchedulesPerClockRead = 32;
 
-CorpusEntry MakeEntry(const Runner& runner, const RunResult& run, const ExploreOptions& options, uint64_t number) {
-  CorpusEntry entry;
-  entry.spec = runner.spec();
-  entry.choices = MakeSparse(runner.recorded());
-  const Finding& finding = run.findings.front();
-  entry.finding = ExpectedFinding{finding.kind, finding.signature, finding.summary};
-  entry.steps = run.end.steps;
-  entry.trace_hash = run.end.trace_hash;
-  entry.found_by = {options.strategy, options.seed, number};
-  return entry;
-}
-
 // Collects the findings of runs, told apart by the signature of each run's first one.
 class Collector {
  public:
   Collector(const Registry& registry, const ExploreOptions& options, ExploreResult* result)
       : registry_(registry), options_(options), result_(*result) {}
 
-  absl::Status Add(const Runner& runner, RunResult run, uint64_t number) {
+  absl::Status Add(Runner& runner, RunResult run, uint64_t number) {
+    for (const lockdep::Violation& violation : run.violations) {
+      if (violation.kind == lockdep::ViolationKind::kCircular) shown_.insert(NodesOfCycle(violation));
+    }
     for (UniqueFinding& known : result_.findings) {
       if (known.finding.signature == run.findings.front().signature) {
         ++known.count;
@@ -40,8 +35,10 @@ class Collector {
       }
     }
     UniqueFinding unique;
-    unique.entry = MakeEntry(runner, run, options_, number);
+    unique.entry = MakeCorpusEntry(runner, run, {options_.strategy, options_.seed, number});
     unique.finding = std::move(run.findings.front());
+    unique.violation = CycleOf(unique.finding, run.violations);
+    MarkConfirmed(runner, run);
     unique.later.assign(std::make_move_iterator(run.findings.begin() + 1), std::make_move_iterator(run.findings.end()));
     unique.first_run = number;
     unique.count = 1;
@@ -51,17 +48,62 @@ class Collector {
     unique.replays = outcome.verdict == ReplayVerdict::kSame;
     unique.replay_problem = outcome.explanation;
     if (unique.replays && !outcome.findings.empty()) unique.finding = std::move(outcome.findings.front());
+    if (unique.replays) RETURN_IF_ERROR(ConfirmFinding(registry_, confirm_options(), &unique));
     result_.findings.push_back(std::move(unique));
     return absl::OkStatus();
   }
 
   bool full() const { return options_.findings_max != 0 && result_.findings.size() >= options_.findings_max; }
 
+  // After the last schedule.
+  absl::Status AddAcross(Runner& runner) {
+    for (lockdep::Violation& violation : InversionsAcrossRuns(runner.sim().validator(), shown_)) {
+      AcrossSchedules across{std::move(violation), {}, {}};
+      across.finding = ViolationFinding(across.violation);
+      RETURN_IF_ERROR(ConfirmAcross(registry_, result_.spec, confirm_options(), &across));
+      result_.across.push_back(std::move(across));
+    }
+    return absl::OkStatus();
+  }
+
  private:
+  ConfirmOptions confirm_options() const { return {options_.confirm_schedules, options_.seed}; }
+
+  // The lock cycle that the finding was made from.
+  static std::optional<lockdep::Violation> CycleOf(const Finding& finding,
+                                                   const std::vector<lockdep::Violation>& violations) {
+    if (finding.kind != FindingKind::kLockOrder) return std::nullopt;
+    for (const lockdep::Violation& violation : violations) {
+      if (CanBeConfirmed(violation) && ViolationFinding(violation).signature == finding.signature) return violation;
+    }
+    return std::nullopt;
+  }
+
+  // A run that blocks is the confirmation of the cycles that it shows.
+  static void MarkConfirmed(Runner& runner, RunResult& run) {
+    if (run.end.kind != RunEndKind::kDeadlock) return;
+    for (const lockdep::Violation& violation : run.violations) {
+      if (!CanBeConfirmed(violation)) continue;
+      if (!DeadlockMatches(runner.sim().scheduler().deadlock(), runner.sim().validator().classes(), violation)) continue;
+      const std::string signature = ViolationFinding(violation).signature;
+      for (Finding& finding : run.findings) {
+        if (finding.signature == signature) finding.summary += " (confirmed: this run blocks on it)";
+      }
+    }
+  }
+
   const Registry& registry_;
   const ExploreOptions& options_;
   ExploreResult& result_;
+  std::set<CycleNodes> shown_;
 };
+
+// The finding is made again from its violation: the splat tells the grade.
+void Rewrite(const lockdep::Violation& violation, Finding* finding) {
+  Finding again = ViolationFinding(violation);
+  finding->summary = std::move(again.summary);
+  finding->details = std::move(again.details);
+}
 
 }  // namespace
 
@@ -98,8 +140,40 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
     if (observer) observer(result);
     if (options.seconds_max > 0 && result.seconds >= options.seconds_max) break;
   }
+  if (!collector.full()) RETURN_IF_ERROR(collector.AddAcross(runner));
   result.seconds = watch.Seconds();
   return result;
+}
+
+absl::Status ConfirmFinding(const Registry& registry, const ConfirmOptions& options, UniqueFinding* found) {
+  if (!found->violation.has_value() || found->confirmation.has_value() || options.schedules_max == 0) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(found->confirmation, Confirm(registry, found->entry, *found->violation, options));
+  NameConfirmation("", found);
+  return absl::OkStatus();
+}
+
+absl::Status ConfirmAcross(const Registry& registry, const ScenarioSpec& spec, const ConfirmOptions& options,
+                           AcrossSchedules* across) {
+  if (across->confirmation.has_value() || options.schedules_max == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(Confirmation confirmation, Confirm(registry, spec, {}, across->violation, options));
+  confirmation.reason = absl::StrCat("seen across schedules; ", confirmation.reason);
+  across->confirmation = std::move(confirmation);
+  NameConfirmation("", across);
+  return absl::OkStatus();
+}
+
+void NameConfirmation(const std::string& file, UniqueFinding* found) {
+  if (!found->confirmation.has_value()) return;
+  ApplyConfirmation(*found->confirmation, file, &*found->violation);
+  Rewrite(*found->violation, &found->finding);
+}
+
+void NameConfirmation(const std::string& file, AcrossSchedules* across) {
+  if (!across->confirmation.has_value()) return;
+  ApplyConfirmation(*across->confirmation, file, &across->violation);
+  Rewrite(across->violation, &across->finding);
 }
 
 }  // namespace ordeal

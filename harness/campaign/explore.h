@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "harness/campaign/confirm.h"
 #include "harness/corpus/corpus_entry.h"
 #include "harness/scenario/scenario.h"
 
@@ -28,6 +29,7 @@ struct ExploreOptions {
   uint64_t schedules_max = 10'000;  // 0: no bound
   double seconds_max = 0;           // 0: no bound
   uint64_t findings_max = 1;        // stop after that many distinct ones; 0: no bound
+  uint64_t confirm_schedules = 200;  // directed ones for each new lock cycle; 0: confirm nothing
 };
 
 struct UniqueFinding {
@@ -38,6 +40,16 @@ struct UniqueFinding {
   uint64_t count = 0;          // runs that had it first
   bool replays = false;        // the entry was replayed at once, with the same finding and trace
   std::string replay_problem;  // why not
+  // Of a lock cycle (CanBeConfirmed) that this run showed without blocking on it.
+  std::optional<lockdep::Violation> violation;
+  std::optional<Confirmation> confirmation;  // if it was asked for
+};
+
+// A lock cycle whose halves occurred only in different schedules: no run of its own shows it.
+struct AcrossSchedules {
+  lockdep::Violation violation;
+  Finding finding;
+  std::optional<Confirmation> confirmation;
 };
 
 struct ExploreResult {
@@ -50,7 +62,18 @@ struct ExploreResult {
   uint64_t trace_digest = 0;  // of the trace hashes of all schedules, in order: equal in every process and build
   double seconds = 0;
   std::vector<UniqueFinding> findings;  // in order of discovery
+  std::vector<AcrossSchedules> across;  // what all schedules together show, and no finding above
+  bool quiet() const { return findings.empty() && across.empty(); }
 };
+
+// Tries to confirm a finding that is a lock cycle and has not been tried; nothing otherwise. The finding's details tell the
+// outcome; `NameConfirmation` adds the file that replays it.
+absl::Status ConfirmFinding(const Registry& registry, const ConfirmOptions& options, UniqueFinding* found);
+absl::Status ConfirmAcross(const Registry& registry, const ScenarioSpec& spec, const ConfirmOptions& options,
+                           AcrossSchedules* across);
+// Once the confirmation's entry has been saved in `file`: the details name it.
+void NameConfirmation(const std::string& file, UniqueFinding* found);
+void NameConfirmation(const std::string& file, AcrossSchedules* across);
 
 // Called now and then with the result so far.
 using ExploreObserver = std::function<void(const ExploreResult&)>;

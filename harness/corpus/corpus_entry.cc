@@ -3,6 +3,7 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -301,6 +302,20 @@ bool SetFault(absl::string_view name, FaultSet* faults) {
 }
 
 // Written by hand, not by the protobuf printer, so that each choice is one line in a diff.
+CorpusEntry MakeCorpusEntry(const Runner& runner, const RunResult& run, Provenance found_by) {
+  CorpusEntry entry;
+  entry.spec = runner.spec();
+  entry.choices = MakeSparse(runner.recorded());
+  if (!run.findings.empty()) {
+    const Finding& finding = run.findings.front();
+    entry.finding = ExpectedFinding{finding.kind, finding.signature, finding.summary};
+  }
+  entry.steps = run.end.steps;
+  entry.trace_hash = run.end.trace_hash;
+  entry.found_by = std::move(found_by);
+  return entry;
+}
+
 std::string FormatCorpusEntry(const CorpusEntry& entry) {
   std::string text = "# ordeal corpus entry: one saved run. Replay it: ordeal replay FILE. docs/formats/corpus-entry.md\n";
   absl::StrAppend(&text, "format_version: ", kFormatVersion, "\nsemantics_version: ", kSemanticsVersion, "\n\n");

@@ -56,6 +56,9 @@ struct CorpusEntry {
   Provenance found_by;
 };
 
+// Of the runner's last run; it expects the first finding, or none.
+CorpusEntry MakeCorpusEntry(const Runner& runner, const RunResult& run, Provenance found_by);
+
 // The text of a file.
 std::string FormatCorpusEntry(const CorpusEntry& entry);
 // `file` is for messages alone. InvalidArgument: damaged, edited or not ours; FailedPrecondition: another version.

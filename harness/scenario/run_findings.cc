@@ -137,6 +137,7 @@ Finding ViolationFinding(const lockdep::Violation& violation) {
   finding.kind = KindOf(violation.kind);
   finding.signature = absl::StrCat(FindingKindName(finding.kind), ": ", violation.signature);
   finding.summary = absl::StrCat(FindingKindName(finding.kind), ": ", lockdep::SummarizeViolation(violation));
+  if (violation.grade == lockdep::Grade::kConfirmed) finding.summary += " (confirmed)";
   finding.details = lockdep::RenderSplat(violation);
   AddSite(violation.acquiring.site, &finding.sites);
   if (!violation.conflicting.node.empty()) AddSite(violation.conflicting.site, &finding.sites);

@@ -17,7 +17,7 @@ void ScenarioRun::ReportAndStop(Finding finding) {
 }
 
 Runner::Runner(const ScenarioEntry& entry, ScenarioSpec spec, Options options)
-    : spec_(std::move(spec)), sim_(options.scheduler), scenario_(entry.make()) {}
+    : spec_(std::move(spec)), sim_(options.scheduler, options.validator), scenario_(entry.make()) {}
 
 Runner::~Runner() = default;
 
@@ -38,6 +38,7 @@ RunResult Runner::Run(ChoiceSource& source, uint64_t run) {
   // Locks that ended tasks still hold are only known now.
   for (const lockdep::Violation& violation : sim_.validator().violations()) {
     result.findings.push_back(ViolationFinding(violation));
+    result.violations.push_back(violation);
   }
   scenario_->Teardown();
   source.EndRun(result.end.steps);

@@ -145,6 +145,7 @@ struct RunResult {
   // Empty: nothing found. First what ended the run (deadlock, livelock), then what the scenario reported, then what the
   // validator found.
   std::vector<Finding> findings;
+  std::vector<lockdep::Violation> violations;  // what the validator's findings were made from, in their order
   absl::Status status;  // not ok: the choice source stopped the run (a replay diverged)
 };
 
@@ -153,6 +154,7 @@ class Runner {
  public:
   struct Options {
     SchedulerOptions scheduler;
+    lockdep::ValidatorOptions validator;
   };
   Runner(const ScenarioEntry& entry, ScenarioSpec spec, Options options = {});
   ~Runner();

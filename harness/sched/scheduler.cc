@@ -49,7 +49,7 @@ void Scheduler::BeginRun(ChoiceRecorder* choices) {
   end_kind_ = RunEndKind::kCompleted;
   unwinding_ = false;
   objects_.clear();
-  objects_.push_back({"no object", 0});
+  objects_.push_back({"no object", 0, nullptr});
   if (options_.keep_trace) trace_.clear();
   RearmAlarm();
 }
@@ -72,6 +72,7 @@ Scheduler::Task& Scheduler::NewTask(const char* name, TaskKind kind) {
   task.fiber.Prepare(stacks_.Take(), &Scheduler::TaskEntry, &task);
   runnable_ |= Bit(task.id);
   if (kind == TaskKind::kForeground) ++foreground_live_;
+  if (spawn_observer_) spawn_observer_(current(), task.id);
   return task;
 }
 
@@ -211,11 +212,7 @@ void Scheduler::BlockOutsideTask() {
 
 // Ends the run if `self`, which has just blocked, closes a cycle. Returns then only to unwind.
 bool Scheduler::EndOnWaitCycle(const Task& self) {
-  const auto wait_of = [this](TaskId id) -> const Wait* {
-    const Task& task = *tasks_[Index(id)];
-    const bool stuck = task.state == TaskState::kBlocked && (timers_ & Bit(id)) == 0;
-    return stuck ? &task.wait : nullptr;
-  };
+  const auto wait_of = [this](TaskId id) { return blocked_on(id); };
   std::vector<TaskId> cycle;
   if (!FindWaitCycle(self.id, wait_of, &cycle)) return false;
   RecordDeadlock(cycle);
@@ -301,7 +298,9 @@ std::string Scheduler::ObjectName(ObjectId object) const {
 }
 
 Deadlock::Waiter Scheduler::DescribeWaiter(const Task& task) const {
-  return {task.id, task.name, ObjectName(task.wait.object), task.wait.kind, task.wait.site};
+  const Waitable* waitable = task.wait.waitable;
+  return {task.id, task.name, ObjectName(task.wait.object), task.wait.kind, task.wait.site,
+          waitable == nullptr ? std::nullopt : waitable->lock_class()};
 }
 
 void Scheduler::RecordDeadlock(const std::vector<TaskId>& cycle) {

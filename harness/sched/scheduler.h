@@ -23,6 +23,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string>
@@ -103,12 +104,20 @@ class Scheduler {
   // Unwinds what is still alive (blocked tasks see a TaskUnwind exception pass through; releases do nothing then).
   void EndRun();
 
-  // A label for reports, by creation ordinal. `name` must outlive the run.
-  ObjectId NewObject(const char* name, uint32_t number = 0) {
-    objects_.push_back({name, number});
+  // Called at each Spawn with the spawning task (kNoTask: none) and the new one. For observers; it must not touch the run.
+  void set_spawn_observer(std::function<void(TaskId parent, TaskId child)> observer) {
+    spawn_observer_ = std::move(observer);
+  }
+
+  // A label for reports, by creation ordinal. `name` must outlive the run. `waitable`: what acquiring the object, or waiting
+  // for it, may block on; it must live as long as tasks declare such operations.
+  ObjectId NewObject(const char* name, uint32_t number = 0, const Waitable* waitable = nullptr) {
+    objects_.push_back({name, number, waitable});
     return ObjectId{static_cast<uint32_t>(objects_.size() - 1)};
   }
   std::string ObjectName(ObjectId object) const;  // "folio 3"
+  // Null if it has none. Ask only about an object of an operation that a live task has declared.
+  const Waitable* object_waitable(ObjectId object) const { return objects_[Index(object)].waitable; }
 
   // --- called by the running task ---
 
@@ -117,6 +126,12 @@ class Scheduler {
   int tasks() const { return tasks_used_; }
   TaskState task_state(TaskId task) const { return tasks_[Index(task)]->state; }
   const char* task_name(TaskId task) const { return tasks_[Index(task)]->name; }
+  // What a blocked task waits for; null for a task that can run, has ended or will wake by its timer.
+  const Wait* blocked_on(TaskId task) const {
+    const Task& t = *tasks_[Index(task)];
+    const bool stuck = t.state == TaskState::kBlocked && (timers_ >> Index(task) & 1) == 0;
+    return stuck ? &t.wait : nullptr;
+  }
 
   // Declares the next operation and lets others run first, if the choice says so.
   // Outside any task (construction, final checks) it does nothing.
@@ -216,6 +231,7 @@ class Scheduler {
   struct Object {
     const char* name;
     uint32_t number;
+    const Waitable* waitable;
   };
   static uint64_t MixStep(uint64_t hash, int task, OperationKind kind, ObjectId object) {
     const uint64_t word = (static_cast<uint64_t>(object) << 16) ^ (static_cast<uint64_t>(task) << 8) ^
@@ -281,6 +297,7 @@ class Scheduler {
   void EndTask(Task& task);
 
   SchedulerOptions options_;
+  std::function<void(TaskId, TaskId)> spawn_observer_;
   std::vector<std::unique_ptr<Task>> tasks_;  // pooled; the first tasks_used_ belong to the run
   int tasks_used_ = 0;
   int foreground_live_ = 0;

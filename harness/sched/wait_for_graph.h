@@ -11,6 +11,7 @@
 #ifndef ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_
 #define ORDEAL_HARNESS_SCHED_WAIT_FOR_GRAPH_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "harness/choice/choice_point.h"
+#include "lockdep/graph/lock_class.h"
 #include "lockdep/graph/site.h"
 
 namespace ordeal {
@@ -34,12 +36,17 @@ class Blockers {
   absl::InlinedVector<TaskId, 8> tasks_;
 };
 
-// Something a task can block on.
+// Something a task can block on. Stays where it is: the scheduler knows it by its address while it lives.
 class Waitable {
  public:
+  Waitable() = default;
+  Waitable(const Waitable&) = delete;
+  Waitable& operator=(const Waitable&) = delete;
   virtual ~Waitable() = default;
   // The tasks that must act before `waiter` can go on. Nothing for an owner that is no task (an I/O request).
   virtual void AppendBlockers(TaskId waiter, Blockers* out) const = 0;
+  // Its class in the validator, if it has one.
+  virtual std::optional<lockdep::LockClassId> lock_class() const { return std::nullopt; }
 };
 
 // Why a task is blocked.
@@ -59,6 +66,7 @@ struct Deadlock {
     std::string object;  // "folio 3"
     OperationKind kind = OperationKind::kWait;
     lockdep::Site site;
+    std::optional<lockdep::LockClassId> lock_class;  // of the object
   };
   std::vector<Waiter> cycle;  // each waits for the next, the last for the first; empty if !is_cycle
   std::vector<Waiter> blocked;  // all blocked tasks, in order of creation

@@ -7,7 +7,7 @@ using lockdep::Mode;
 Mutex::Mutex(Simulation& sim, lockdep::LockClassId lock_class, const char* name, uint32_t number)
     : sim_(sim),
       map_(sim.validator().NewMap(lock_class, name, number)),
-      id_(sim.scheduler().NewObject(name, number)) {}
+      id_(sim.scheduler().NewObject(name, number, this)) {}
 
 bool Mutex::TryLock(int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();

@@ -52,6 +52,7 @@ class Mutex : public Waitable {
   ObjectId id() const { return id_; }
 
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
+  std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }
 
  private:
   void HandOff();

@@ -10,7 +10,7 @@ PageLock::PageLock(Simulation& sim, lockdep::LockClassId lock_class, const char*
                    uint64_t order_key)
     : sim_(sim),
       map_(sim.validator().NewMap(lock_class, name, number, order_key)),
-      id_(sim.scheduler().NewObject(name, number)) {}
+      id_(sim.scheduler().NewObject(name, number, this)) {}
 
 void PageLock::Lock(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();

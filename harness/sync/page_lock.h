@@ -43,6 +43,7 @@ class PageLock : public Waitable {
   ObjectId id() const { return id_; }
 
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
+  std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }
 
  private:
   struct Waiter {

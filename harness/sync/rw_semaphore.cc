@@ -13,7 +13,7 @@ RwSemaphore::RwSemaphore(Simulation& sim, lockdep::LockClassId lock_class, const
                          StealRule steal)
     : sim_(sim),
       map_(sim.validator().NewMap(lock_class, name, number)),
-      id_(sim.scheduler().NewObject(name, number)),
+      id_(sim.scheduler().NewObject(name, number, this)),
       steal_(steal) {}
 
 bool RwSemaphore::CanTake(bool exclusive) const {
@@ -36,6 +36,10 @@ bool RwSemaphore::Steals() {
 
 void RwSemaphore::Lock(bool exclusive, int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
+  if (scheduler.in_task()) {
+    const uint64_t bit = uint64_t{1} << Index(scheduler.current());
+    declared_shared_ = exclusive ? declared_shared_ & ~bit : declared_shared_ | bit;
+  }
   scheduler.Point(OperationKind::kAcquire, id_);
   sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, false, site});
   if (CanTake(exclusive) || (!exclusive && Steals())) {
@@ -108,11 +112,13 @@ bool RwSemaphore::HeldByCurrent() const {
          std::find(readers_.begin(), readers_.end(), sim_.scheduler().current()) != readers_.end();
 }
 
-// A waiter needs the holders that exclude it and everybody queued ahead whose turn excludes it.
+// A waiter needs the holders that exclude it and everybody queued ahead whose turn excludes it. A task that has only declared
+// its acquisition would queue last.
 void RwSemaphore::AppendBlockers(TaskId waiter, Blockers* out) const {
   const auto self =
       std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& other) { return other.task == waiter; });
-  const bool exclusive = self == waiters_.end() || self->exclusive;
+  const bool declared_shared = (declared_shared_ >> Index(waiter) & 1) != 0;
+  const bool exclusive = self == waiters_.end() ? !declared_shared : self->exclusive;
   out->Add(writer_);
   if (exclusive) {
     for (const TaskId reader : readers_) out->Add(reader);

@@ -42,6 +42,7 @@ class RwSemaphore : public Waitable {
   void set_order_key(uint64_t key) { map_.order_key = key; }
 
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
+  std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }
 
  private:
   struct Waiter {
@@ -63,6 +64,7 @@ class RwSemaphore : public Waitable {
   TaskId writer_ = kNoTask;
   absl::InlinedVector<TaskId, 8> readers_;
   absl::InlinedVector<Waiter, 8> waiters_;
+  uint64_t declared_shared_ = 0;  // bit t: the acquisition that task t declared last is a shared one
 };
 
 }  // namespace ordeal

@@ -2,7 +2,29 @@
 
 namespace ordeal {
 
-Simulation::Simulation(SchedulerOptions options) : scheduler_(options), main_context_("main") {}
+namespace {
+
+// In the validator: 0 is the context outside any task.
+uint32_t ContextId(uint16_t task) { return task + uint32_t{1}; }
+
+}  // namespace
+
+Simulation::Simulation(SchedulerOptions options, lockdep::ValidatorOptions validator)
+    : scheduler_(options), validator_(validator), main_context_("main") {
+  if (!validator.grade_online) return;
+  scheduler_.set_spawn_observer([this](TaskId parent, TaskId child) { ObserveSpawn(parent, child); });
+}
+
+// What is spawned outside any task, after others have ended, comes after them.
+void Simulation::ObserveSpawn(TaskId parent, TaskId child) {
+  lockdep::TaskContext& context = NewContext(Index(parent));
+  if (parent == kNoTask) {
+    for (uint16_t task = 0; task < Index(child); ++task) {
+      if (scheduler_.task_state(TaskId{task}) == TaskState::kEnded) validator_.Join(context, ContextId(task));
+    }
+  }
+  validator_.Fork(context, ContextId(Index(child)));
+}
 
 void Simulation::BeginRun(ChoiceRecorder* choices) {
   scheduler_.BeginRun(choices);
@@ -24,7 +46,8 @@ lockdep::TaskContext& Simulation::NewContext(uint16_t task) {
   if (TaskId{task} == kNoTask) return main_context_;
   for (; contexts_used_ <= task; ++contexts_used_) {
     if (contexts_used_ == contexts_.size()) contexts_.push_back(std::make_unique<lockdep::TaskContext>());
-    contexts_[contexts_used_]->Reset(scheduler_.task_name(TaskId{static_cast<uint16_t>(contexts_used_)}));
+    const uint16_t next = static_cast<uint16_t>(contexts_used_);
+    contexts_[contexts_used_]->Reset(scheduler_.task_name(TaskId{next}), ContextId(next));
   }
   return *contexts_[task];
 }

@@ -22,7 +22,8 @@ namespace ordeal {
 
 class Simulation {
  public:
-  explicit Simulation(SchedulerOptions options = {});
+  // `validator.grade_online`: forks are told to the validator too, so that it grades each cycle of a run.
+  explicit Simulation(SchedulerOptions options = {}, lockdep::ValidatorOptions validator = {});
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
@@ -42,9 +43,14 @@ class Simulation {
     if (__builtin_expect(task >= contexts_used_, 0)) return NewContext(task);
     return *contexts_[task];
   }
+  // Of any task; null if it has not yet touched a lock in this run.
+  const lockdep::TaskContext* context_of(TaskId task) const {
+    return Index(task) < contexts_used_ ? contexts_[Index(task)].get() : nullptr;
+  }
 
  private:
   lockdep::TaskContext& NewContext(uint16_t task);
+  void ObserveSpawn(TaskId parent, TaskId child);
 
   Scheduler scheduler_;
   lockdep::Validator validator_;

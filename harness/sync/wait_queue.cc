@@ -7,7 +7,7 @@ namespace ordeal {
 WaitQueue::WaitQueue(Simulation& sim, lockdep::LockClassId event_class, const char* name, uint32_t number)
     : sim_(sim),
       map_(sim.validator().NewMap(event_class, name, number)),
-      id_(sim.scheduler().NewObject(name, number)) {}
+      id_(sim.scheduler().NewObject(name, number, this)) {}
 
 void WaitQueue::BeginWait(lockdep::Site site) {
   sim_.scheduler().Point(OperationKind::kWait, id_);

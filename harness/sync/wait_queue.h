@@ -33,6 +33,7 @@ class WaitQueue : public Waitable {
   // The task that will trigger the event, where one is known: draws the wait-for edge. kNoTask: anybody.
   void set_trigger(TaskId task) { trigger_ = task; }
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
+  std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }
 
  private:
   void BeginWait(lockdep::Site site);
