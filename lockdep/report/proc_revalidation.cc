@@ -409,9 +409,10 @@ std::string ProcRevalidation::ToString() const {
     absl::StrAppendFormat(&text, "  %6d  %10d  %s\n", reading.cycles, reading.recursions, reading.name);
   }
   if (!findings.empty()) {
-    const auto vanish = std::count_if(findings.begin(), findings.end(), [](const ProcFinding& one) { return !one.readers.empty(); });
+    const auto read = [](const ProcFinding& finding) { return !finding.readers.empty(); };
+    const auto vanish = std::count_if(findings.begin(), findings.end(), read);
     absl::StrAppend(&text, "\nFindings of the texts at their word (", findings.size(), ", of which ", vanish,
-                    " vanish if whoever is also read is always read recursively):\n", FindingLines(findings));
+                    " vanish if classes that are also read are only ever read recursively):\n", FindingLines(findings));
   }
   if (!unchecked.empty()) {
     absl::StrAppend(&text, "\nUnchecked classes, as inferred: ", absl::StrJoin(unchecked, ", "), "\n");

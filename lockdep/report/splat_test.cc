@@ -433,7 +433,8 @@ TEST_F(SplatTest, NamesEventsAndModes) {
   const std::string text = RenderSplat(violation);
   EXPECT_THAT(text, HasSubstr("(dlm){+.+.}-{4:4}, at: x.cc:6 (PR)\n"));
   EXPECT_THAT(text, HasSubstr("       waited for at x.cc:2 by waiter\n       while holding dlm, acquired at x.cc:1\n"));
-  EXPECT_THAT(text, HasSubstr("       acquired at x.cc:6 (PR) by worker\n       while owing io done, owed or triggered at x.cc:5\n"));
+  EXPECT_THAT(text, HasSubstr("       acquired at x.cc:6 (PR) by worker\n"
+                              "       while owing io done, owed or triggered at x.cc:5\n"));
   EXPECT_THAT(text, HasSubstr(R"(
   owes(io done);
                                lock(dlm);

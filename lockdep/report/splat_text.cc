@@ -53,7 +53,7 @@ std::string BacktraceLines(const std::vector<std::string>& backtrace, const std:
 std::string ChainEntry(const DependencyReport& dependency, int number) {
   std::string text = absl::StrCat("-> ", number < 0 ? std::string() : absl::StrCat("#", number, " "), "(", dependency.to, "):\n");
   const char* did = dependency.to_event ? "waited for" : dependency.to_sync ? "synchronised with" : "acquired";
-  absl::StrAppend(&text, "       ", did, " at ", dependency.to_site.ToString(), 
+  absl::StrAppend(&text, "       ", did, " at ", dependency.to_site.ToString(),
                   ModeSuffix(dependency.to_mode, dependency.to_mode_name), " by ",
                   dependency.task, "\n");
   absl::StrAppend(&text, BacktraceLines(dependency.backtrace, "         "), "       while ",

@@ -58,10 +58,12 @@ class Picture {
     AddNode(dependency.to);
     const bool event = dependency.from_event || dependency.to_event;
     const char* wants = dependency.to_event ? "waits for " : dependency.to_sync ? "synchronises with " : "wants ";
+    const auto modes = [](Mode mode, const std::string& name) { return Escaped(ModeSuffix(mode, name)); };
     const std::string label = absl::StrCat(
         "  ", Escaped(dependency.task), closing ? " closes the cycle" : "", "\\l  ", dependency.from_event ? "owes " : "has ",
-        Escaped(dependency.from), Escaped(ModeSuffix(dependency.from_mode, dependency.from_mode_name)), ": ", Escaped(dependency.from_site.ToString()), "\\l  ",
-        wants, Escaped(dependency.to), Escaped(ModeSuffix(dependency.to_mode, dependency.to_mode_name)), ": ", Escaped(dependency.to_site.ToString()), "\\l");
+        Escaped(dependency.from), modes(dependency.from_mode, dependency.from_mode_name), ": ",
+        Escaped(dependency.from_site.ToString()), "\\l  ", wants, Escaped(dependency.to),
+        modes(dependency.to_mode, dependency.to_mode_name), ": ", Escaped(dependency.to_site.ToString()), "\\l");
     AddArrow(dependency.from, dependency.to, label, closing ? kClosing : event ? kEvent : kExisting, event ? "dashed" : "solid",
              closing ? 2.5 : 1.2);
   }
