@@ -5,7 +5,7 @@ usage: hot_path_table.py BUILD_DIR [--repetitions N] [--min-time SECONDS]
 
 Runs validator_benchmark (ours and Abseil, one process), mutex_benchmark (the bare lock) and the same program under TSan
 with its deadlock detector on and off, N times in turn. Each cell is the median of the N differences, with lowest and
-highest: nanoseconds for one acquisition and release, nested as deep as the column says.
+highest: nanoseconds of processor time for one acquisition and release, nested as deep as the column says.
 """
 
 import argparse
@@ -43,7 +43,7 @@ THREAD_ROWS = (
 
 
 def run(program, min_time, tsan_options=None):
-    """{benchmark name: (ns of one iteration, items a second)}"""
+    """{benchmark name: (ns of processor time for one iteration, items a second of real time)}"""
     environment = dict(os.environ)
     if tsan_options:
         environment["TSAN_OPTIONS"] = tsan_options
@@ -53,7 +53,7 @@ def run(program, min_time, tsan_options=None):
     results = {}
     for entry in json.loads(output)["benchmarks"]:
         name = entry["name"].replace("/real_time", "")
-        results[name] = (entry["real_time"], entry["items_per_second"])
+        results[name] = (entry["cpu_time"], entry["items_per_second"])
     return results
 
 

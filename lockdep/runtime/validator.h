@@ -116,25 +116,23 @@ class Validator {
 
   // Before the acquisition blocks (so that the order is judged even if it never returns).
   void Acquire(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options) {
-    uint64_t word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ |
-                    (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
-    if (__builtin_expect(static_cast<unsigned>(options.subclass) >= kSubclasses, 0)) {
-      word = BadSubclass(task, map, options.subclass, word, options.site);
-    }
-    if (map.ordered && OrderAscends(task, map, word)) word |= kOrdered;
+    // No call but in the last place: then the fast path needs neither a stack frame nor saved registers.
+    const bool uncommon = static_cast<unsigned>(options.subclass) >= kSubclasses || map.ordered ||
+                          options.nest != nullptr || task.history_ != nullptr || task.held_.full();
+    if (__builtin_expect(uncommon, 0)) return AcquireUncommon(task, map, mode, options);
+    const uint64_t word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ |
+                          (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
     const uint64_t previous = task.key_;
-    uint64_t key = MixChainKey(previous, word);
-    uint32_t nest = 0;
-    if (__builtin_expect(options.nest != nullptr, 0)) key = NestKey(task, map, options, &word, &nest);
-    HeldLock& held = task.held_.Push();
+    const uint64_t key = MixChainKey(previous, word);
+    HeldLock& held = task.held_.PushUnset();
     held.map = &map;
     held.previous_key = previous;
     held.word = word;
-    held.site = options.site;
+    held.site.file = options.site.file;
+    held.site.line = options.site.line;
     held.pins = 0;
-    held.nest = nest;
+    held.nest = 0;
     task.key_ = key;
-    if (__builtin_expect(task.history_ != nullptr, 0)) Remember(task);
     if (__builtin_expect(!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed)), 0)) AcquireUnseen(task);
   }
 
@@ -308,6 +306,7 @@ class Validator {
   void MarkHeld(TaskContext& task, UsageState state, Site site);
 
   // validator_rules.cc
+  void AcquireUncommon(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options);
   bool OrderAscends(const TaskContext& task, const LockMap& map, uint64_t word) const;
   static void RebuildKeys(TaskContext& task, size_t from);
   void PushAndJudge(TaskContext& task, HeldLock held);

@@ -63,6 +63,25 @@ void Validator::PushAndJudge(TaskContext& task, HeldLock held) {
   if (!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed))) AcquireUnseen(task);
 }
 
+// Acquire, with what most acquisitions have none of: instances in order, a nest lock, a history, a stack that must grow.
+void Validator::AcquireUncommon(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options) {
+  uint64_t word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ |
+                  (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
+  if (static_cast<unsigned>(options.subclass) >= kSubclasses) {
+    word = BadSubclass(task, map, options.subclass, word, options.site);
+  }
+  if (map.ordered && OrderAscends(task, map, word)) word |= kOrdered;
+  const uint64_t previous = task.key_;
+  uint32_t nest = 0;
+  const uint64_t key = options.nest != nullptr ? NestKey(task, map, options, &word, &nest) : MixChainKey(previous, word);
+  HeldLock held{&map, previous, word, options.site};
+  held.nest = nest;
+  task.held_.Push(held);
+  task.key_ = key;
+  if (task.history_ != nullptr) Remember(task);
+  if (!chains_.Touch(key, run_, !broken_.load(std::memory_order_relaxed))) AcquireUnseen(task);
+}
+
 uint64_t Validator::NestKey(TaskContext& task, const LockMap& map, const AcquireOptions& options, uint64_t* word,
                             uint32_t* nest) {
   const size_t at = FindHeld(task.held_, *options.nest);
