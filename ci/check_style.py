@@ -22,7 +22,7 @@ BANNED = (
     (r"\bstd::\w*mutex\b|\babsl::Mutex\b|\bstd::condition_variable\b", "a real mutex",
      ("lockdep/", "bpf/", "harness/campaign/")),
     (r"\b(system_clock|steady_clock|high_resolution_clock)\b|\babsl::Now\b|\b(clock_gettime|gettimeofday)\s*\("
-     r"|\btime\s*\(\s*(0|NULL|nullptr)\s*\)", "a wall clock", ("bpf/", "harness/campaign/")),
+     r"|\btime\s*\(\s*(0|NULL|nullptr)\s*\)", "a wall clock", ("lockdep/locks/", "bpf/", "harness/campaign/")),
     (r"\bstd::random_device\b|\bs?rand\s*\(\s*\)", "randomness without a seed", ()),
     (r"\bstd::\w+_distribution\b", "a distribution that differs between libraries", ()),
     (r"\babsl::(Insecure)?BitGen\b", "randomness that differs between processes", ()),
