@@ -3,9 +3,13 @@
 #include "lockdep/report/proc_lockdep.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -288,6 +292,37 @@ absl::StatusOr<ProcChains> ParseProcChains(const std::string& text, const std::s
   while (!lines.done()) RETURN_IF_ERROR(ParseChain(&lines, index.has_value() ? &*index : nullptr, &chains));
   RETURN_IF_ERROR(lines.CheckEnd());
   return chains;
+}
+
+namespace {
+
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file) text << file.rdbuf();  // files of /proc have no size: read to the end
+  if (!file) {
+    const int error = errno;
+    const std::string what = absl::StrCat(path, ": cannot read it: ", std::strerror(error), "; ");
+    if (error == EACCES) return absl::PermissionDeniedError(absl::StrCat(what, "run as root, or give a copy"));
+    return absl::NotFoundError(absl::StrCat(
+        what, absl::StartsWith(path, "/proc/") ? "this kernel was built without CONFIG_PROVE_LOCKING" : "give a readable file"));
+  }
+  if (absl::StartsWith(text.str(), "\xfd" "7zXZ")) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ":1: this is compressed; unpack it first (xz -d)"));
+  }
+  return text.str();
+}
+
+}  // namespace
+
+absl::StatusOr<ProcLockdep> ReadProcLockdep(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+  return ParseProcLockdep(text, path);
+}
+
+absl::StatusOr<ProcChains> ReadProcChains(const std::string& path, const ProcLockdep* graph) {
+  ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+  return ParseProcChains(text, path, graph);
 }
 
 std::string FormatProcLockdep(const ProcLockdep& graph) {

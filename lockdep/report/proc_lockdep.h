@@ -10,8 +10,8 @@
 //                change while it is being read) and counted.
 // Cost:          linear in the text.
 // Example:
-//   ASSIGN_OR_RETURN(const ProcLockdep graph, ParseProcLockdep(text, "/proc/lockdep"));
-//   ASSIGN_OR_RETURN(const ProcChains chains, ParseProcChains(more, "/proc/lockdep_chains", &graph));
+//   ASSIGN_OR_RETURN(const ProcLockdep graph, ReadProcLockdep("/proc/lockdep"));
+//   ASSIGN_OR_RETURN(const ProcChains chains, ReadProcChains("/proc/lockdep_chains", &graph));
 #ifndef ORDEAL_LOCKDEP_REPORT_PROC_LOCKDEP_H_
 #define ORDEAL_LOCKDEP_REPORT_PROC_LOCKDEP_H_
 
@@ -83,6 +83,10 @@ ProcName SplitProcName(const std::string& name);
 absl::StatusOr<ProcLockdep> ParseProcLockdep(const std::string& text, const std::string& name);
 // With `graph`, the locks get the indices of its classes; without, all are unlisted and none is counted.
 absl::StatusOr<ProcChains> ParseProcChains(const std::string& text, const std::string& name, const ProcLockdep* graph);
+
+// The same from a file: /proc itself or a copy. NotFound and the like name the remedy.
+absl::StatusOr<ProcLockdep> ReadProcLockdep(const std::string& path);
+absl::StatusOr<ProcChains> ReadProcChains(const std::string& path, const ProcLockdep* graph);
 
 std::string FormatProcLockdep(const ProcLockdep& graph);
 std::string FormatProcChains(const ProcChains& chains);

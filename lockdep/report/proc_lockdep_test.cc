@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <random>
 #include <string>
 #include <tuple>
@@ -197,6 +198,19 @@ TEST(ProcLockdepTest, RefusesOrKeepsEveryMutation) {
     }
   }
   EXPECT_GT(refused, 1000);
+}
+
+TEST(ProcLockdepTest, ReadsFilesOrNamesTheRemedy) {
+  const std::string path = ::testing::TempDir() + "/proc_lockdep_test.txt";
+  std::ofstream(path) << kGraph;
+  const auto graph = ReadProcLockdep(path);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(FormatProcLockdep(*graph), kGraph);
+  EXPECT_THAT(std::string(ReadProcChains(path, &*graph).status().message()), StartsWith(path + ":1: the first line is not"));
+  EXPECT_EQ(ReadProcLockdep(path + ".missing").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(ReadProcLockdep(::testing::TempDir()).ok());  // a directory
+  const std::string packed = std::string(ORDEAL_SOURCE_DIR "/lockdep/report/testdata/") + kLockdepDump;
+  EXPECT_THAT(std::string(ReadProcLockdep(packed).status().message()), HasSubstr("unpack it first"));
 }
 
 TEST(ProcLockdepTest, SplitsWhatTheKernelAppendsToAName) {

@@ -97,6 +97,17 @@ TEST(ProcRevalidationTest, SaysWhenReadersMayExcuseACycle) {
   EXPECT_EQ(found.readings[2].cycles, 0u);  // b waits for a recursive reader: nobody waits for b's holder in turn
 }
 
+TEST(ProcRevalidationTest, JudgesTheListedDependenciesWithoutChains) {
+  const auto graph = ParseProcLockdep(
+      "all lock classes:\nc FD:    2 BD:    2 -+..: a\n -> [c] b\n\nc FD:    2 BD:    2 +...: b\n -> [c] a\n\n", "lockdep");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const ProcRevalidation found = RevalidateProc(*graph, nullptr);
+  EXPECT_THAT(Explanations(found.findings), ElementsAre(ProcExplanation::kReaders));
+  ASSERT_EQ(found.irq_paths.size(), 1u);
+  EXPECT_THAT(found.irq_paths[0].path, ElementsAre("a"));  // used in hard interrupts as writer, held with them on as reader
+  EXPECT_EQ(found.counts_compared, 0u);
+}
+
 TEST(ProcRevalidationTest, FollowsInterruptStatesAlongDependencies) {
   Kernel kernel{{{"safe", "-..."}, {"middle", "...."}, {"unsafe", "+..."}},
                 {{"safe", "middle"}, {"middle", "unsafe"}},
