@@ -26,12 +26,14 @@ namespace ordeal::lockdep {
 struct PreloadOptions {
   // libordeal_preload.so; empty: $ORDEAL_LOCKDEP_LIBRARY, then beside this program, ../lib/ordeal, then the build tree.
   std::string library;
-  // Writes an own-format trace of each process to FILE.PID. Empty: none.
-  std::string record_file;
   // Report each nesting of two locks of one class, as the kernel does. Off: only nestings that contradict each other.
   bool strict_nesting = false;
   // Treat a pthread_rwlock reader as one that waits for queued writers, as POSIX allows; glibc's default does not.
   bool posix_rwlocks = false;
+  // Decide for each cycle whether its tasks can meet at all (guard locks, fork and join). Costs memory with each thread.
+  bool grades = true;
+  // Keep the call stack of each new dependency.
+  bool backtraces = false;
   // Look up files and lines of sites with addr2line.
   bool source_lines = true;
 };

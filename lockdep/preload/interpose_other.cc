@@ -1,0 +1,210 @@
+// Spinlocks, semaphores, once and dlclose.
+//
+// A semaphore that starts at 1 is a lock as long as whoever waited for it posts it. The first post by somebody else shows that
+// it is a signal: from then on it is waited for, never held. What a signal's waiter holds is still recorded as a dependency.
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "lockdep/preload/checked_process.h"
+#include "lockdep/preload/interpose.h"
+#include "lockdep/preload/real_functions.h"
+
+using namespace ordeal::lockdep;  // NOLINT: this file defines C functions only
+
+namespace {
+
+void* Address(volatile void* object) { return const_cast<void*>(object); }
+
+LockEntry* FindOrAdd(volatile void* object, PthreadKind kind) {
+  LockEntry* lock = process->registry.Find(Address(object));
+  return lock != nullptr ? lock : process->registry.AddUsed(Address(object), nullptr, kind);
+}
+
+void Forget(volatile void* object, bool held_now, const void* caller) {
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return;
+  LockEntry* lock = process->registry.Find(Address(object));
+  if (lock != nullptr) Reinitialised(*thread, *lock, held_now, Site::FromAddress(caller));
+  Leave(*thread);
+}
+
+void AddCreated(volatile void* object, PthreadKind kind, bool signals) {
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return;
+  LockEntry* lock = process->registry.AddCreated(Address(object), nullptr, kind);
+  if (lock != nullptr) lock->signals.store(signals, std::memory_order_relaxed);
+  Leave(*thread);
+}
+
+}  // namespace
+
+// ---- semaphores, called from interpose_wait.c too: a wait can be cancelled, and C unwinds without our help
+
+extern "C" void ordeal_before_semaphore_wait(sem_t* semaphore, const void* caller) {
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return;
+  LockEntry* lock = process->registry.Find(semaphore);
+  if (lock != nullptr) {  // judged now, in case it never returns; held only when it has returned
+    Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(caller));
+    Release(*thread, *lock, Site::FromAddress(caller));
+  }
+  Leave(*thread);
+}
+
+extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* caller) {
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return;
+  LockEntry* lock = process->registry.Find(semaphore);
+  if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
+    Acquire(*thread, *lock, Mode::kExclusive, waited == 0, Site::FromAddress(caller));
+  }
+  Leave(*thread);
+}
+
+ORDEAL_INTERPOSE(int, sem_init, (sem_t* semaphore, int shared, unsigned value)) {
+  Forget(semaphore, false, ORDEAL_CALLER());
+  const int result = ordeal_real.sem_init(semaphore, shared, value);
+  if (result == 0) AddCreated(semaphore, PthreadKind::kSemaphore, value != 1);
+  return result;
+}
+
+ORDEAL_INTERPOSE(int, sem_destroy, (sem_t* semaphore)) {
+  Forget(semaphore, false, ORDEAL_CALLER());
+  return ordeal_real.sem_destroy(semaphore);
+}
+
+ORDEAL_INTERPOSE(int, sem_close, (sem_t* semaphore)) {
+  Forget(semaphore, false, ORDEAL_CALLER());
+  return ordeal_real.sem_close(semaphore);
+}
+
+// The real sem_open takes its mode and value only with O_CREAT; passing two words more is harmless in every calling convention
+// that glibc has.
+ORDEAL_INTERPOSE(sem_t*, sem_open, (const char* name, int flags, mode_t mode, unsigned value)) {
+  sem_t* semaphore = ordeal_real.sem_open(name, flags, mode, value);
+  if (semaphore == SEM_FAILED) return semaphore;
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return semaphore;
+  int now = 0;
+  sem_getvalue(semaphore, &now);
+  if (process->registry.Find(semaphore) == nullptr) {  // opened twice, it has one address
+    LockEntry* lock = process->registry.AddCreated(semaphore, nullptr, PthreadKind::kSemaphore);
+    if (lock != nullptr) lock->signals.store(now != 1, std::memory_order_relaxed);
+  }
+  Leave(*thread);
+  return semaphore;
+}
+
+ORDEAL_INTERPOSE(int, sem_trywait, (sem_t* semaphore)) {
+  const int result = ordeal_real.sem_trywait(semaphore);
+  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_CALLER());
+  return result;
+}
+
+ORDEAL_INTERPOSE(int, sem_post, (sem_t* semaphore)) {
+  ThreadState* thread = Enter();
+  if (thread != nullptr) {
+    LockEntry* lock = process->registry.Find(semaphore);
+    if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
+      const Site site = Site::FromAddress(ORDEAL_CALLER());
+      if (Holds(*thread, *lock)) {
+        Release(*thread, *lock, site);
+      } else {
+        lock->signals.store(true, std::memory_order_relaxed);
+        ReleaseForOther(*thread, *lock, site, false);
+      }
+    }
+    Leave(*thread);
+  }
+  return ordeal_real.sem_post(semaphore);
+}
+
+// ---- spinlocks
+
+ORDEAL_INTERPOSE(int, pthread_spin_init, (pthread_spinlock_t* lock, int shared)) {
+  Forget(lock, false, ORDEAL_CALLER());
+  const int result = ordeal_real.pthread_spin_init(lock, shared);
+  if (result == 0) AddCreated(lock, PthreadKind::kSpinlock, false);
+  return result;
+}
+
+ORDEAL_INTERPOSE(int, pthread_spin_destroy, (pthread_spinlock_t* lock)) {
+#ifdef __x86_64__
+  const bool held = *lock != 1;
+#else
+  const bool held = *lock != 0;
+#endif
+  Forget(lock, held, ORDEAL_CALLER());
+  return ordeal_real.pthread_spin_destroy(lock);
+}
+
+ORDEAL_INTERPOSE(int, pthread_spin_lock, (pthread_spinlock_t* spinlock)) {
+  if (ThreadState* thread = Enter()) {
+    LockEntry* lock = FindOrAdd(spinlock, PthreadKind::kSpinlock);
+    if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(ORDEAL_CALLER()));
+    Leave(*thread);
+  }
+  return ordeal_real.pthread_spin_lock(spinlock);
+}
+
+ORDEAL_INTERPOSE(int, pthread_spin_trylock, (pthread_spinlock_t* spinlock)) {
+  const int result = ordeal_real.pthread_spin_trylock(spinlock);
+  if (result != 0) return result;
+  if (ThreadState* thread = Enter()) {
+    LockEntry* lock = FindOrAdd(spinlock, PthreadKind::kSpinlock);
+    if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, true, Site::FromAddress(ORDEAL_CALLER()));
+    Leave(*thread);
+  }
+  return result;
+}
+
+ORDEAL_INTERPOSE(int, pthread_spin_unlock, (pthread_spinlock_t* spinlock)) {
+  if (ThreadState* thread = Enter()) {
+    LockEntry* lock = process->registry.Find(Address(spinlock));
+    if (lock != nullptr) {
+      const Site site = Site::FromAddress(ORDEAL_CALLER());
+      if (Holds(*thread, *lock)) {
+        Release(*thread, *lock, site);
+      } else {
+        ReleaseForOther(*thread, *lock, site, true);
+      }
+    }
+    Leave(*thread);
+  }
+  return ordeal_real.pthread_spin_unlock(spinlock);
+}
+
+// ---- once: whoever calls it while the routine runs waits for it, so the routine runs as if it held a lock
+
+extern "C" LockEntry* ordeal_before_once(pthread_once_t* once, const void* caller) {
+  constexpr int kDone = 2;
+  if (__atomic_load_n(once, __ATOMIC_ACQUIRE) == kDone) return nullptr;
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return nullptr;
+  LockEntry* lock = FindOrAdd(once, PthreadKind::kOnce);
+  if (lock != nullptr) {
+    if (Holds(*thread, *lock)) Release(*thread, *lock, Site::FromAddress(caller));  // an exception left the routine
+    Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(caller));
+  }
+  Leave(*thread);
+  return lock;
+}
+
+extern "C" void ordeal_after_once(LockEntry* lock, const void* caller) {
+  if (lock == nullptr) return;
+  ThreadState* thread = Enter();
+  if (thread == nullptr) return;
+  Release(*thread, *lock, Site::FromAddress(caller));
+  Leave(*thread);
+}
+
+// ---- unloading
+
+ORDEAL_INTERPOSE(int, dlclose, (void* handle)) {
+  const int result = ordeal_real.dlclose(handle);
+  if (ThreadState* thread = Enter()) {
+    process->registry.RetireUnloaded();
+    Leave(*thread);
+  }
+  return result;
+}
