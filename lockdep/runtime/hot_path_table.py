@@ -48,7 +48,8 @@ def run(program, min_time, tsan_options=None):
     if tsan_options:
         environment["TSAN_OPTIONS"] = tsan_options
     output = subprocess.run(
-        [program, "--benchmark_format=json", f"--benchmark_min_time={min_time}"],
+        [program, "--benchmark_format=json", f"--benchmark_min_time={min_time}",
+         "--benchmark_filter=depth:"],
         env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     results = {}
     for entry in json.loads(output)["benchmarks"]:

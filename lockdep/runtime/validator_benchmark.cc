@@ -4,6 +4,7 @@
 // acquisition and release. `inlined` compiles the hot path into the caller; `out_of_line` calls it, as a library does, with
 // the task's context as an argument. Abseil's own detector is measured beside it, off (kIgnore) and on (kReport); it
 // follows at most 40 held locks, so its figures of depth 64 are those of a detector that looks away.
+// `unseen_dependency` is the slow path, for comparison with lockdep/graph/dependency_graph_benchmark.
 // hot_path_table.py runs this and mutex_benchmark (plain and under TSan) and prints one table.
 //
 // The process has a second, sleeping thread throughout: with one thread alone glibc's mutex uses no atomic instructions.
@@ -136,6 +137,47 @@ void RunAbseil(benchmark::State& state) {
   RunNested<AbslMutex, Bare>(state);
 }
 
+// The slow path: a chain never seen before, with a dependency that is new, in a validator that knows `classes` of them with
+// 3 dependencies out of each, most of them in the order in which the classes were registered.
+void RunUnseen(benchmark::State& state) {
+  constexpr uint32_t kWindow = 64;
+  const auto classes = static_cast<uint32_t>(state.range(0));
+  uint64_t random = 1;
+  const auto draw = [&random](uint32_t bound) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>((random >> 33) % bound);
+  };
+  for (auto _ : state) {
+    state.PauseTiming();
+    auto validator = std::make_unique<Validator>();
+    std::vector<LockMap> maps;
+    for (uint32_t i = 0; i < classes; ++i) {
+      maps.push_back(validator->NewMap(validator->RegisterClass("class " + std::to_string(i))));
+    }
+    TaskContext task("benchmark");
+    state.ResumeTiming();
+    for (uint32_t i = 0; i < 3 * classes; ++i) {
+      const uint32_t first = draw(classes - kWindow - 1);
+      const LockMap& outer = maps[first];
+      const LockMap& inner = maps[first + 1 + draw(kWindow)];
+      Inlined::Acquire(*validator, task, outer);
+      Inlined::Acquire(*validator, task, inner);
+      Inlined::Release(*validator, task, inner);
+      Inlined::Release(*validator, task, outer);
+    }
+    state.PauseTiming();
+    const ValidatorStats stats = validator->stats();
+    LD_CHECK(stats.violations == 0, "one order, no violation");
+    state.counters["dependencies"] = static_cast<double>(stats.dependencies);
+    state.counters["bytes_each"] = static_cast<double>(stats.memory_bytes) / static_cast<double>(stats.dependencies);
+    state.counters["each"] = benchmark::Counter(
+        static_cast<double>(stats.dependencies),
+        benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+    validator.reset();
+    state.ResumeTiming();
+  }
+}
+
 void Depths(benchmark::internal::Benchmark* benchmark) {
   for (const int depth : {1, 4, 16, 64}) benchmark->Arg(depth);
   benchmark->ArgName("depth")->UseRealTime();
@@ -159,6 +201,8 @@ BENCHMARK(RunNested<std::mutex, Bare>)->Name("disjoint/std_mutex/bare")->Apply(O
 BENCHMARK(RunNested<std::mutex, OutOfLine>)->Name("disjoint/std_mutex/out_of_line")->Apply(OneAndTwoThreads);
 BENCHMARK(RunNested<NoLock, OutOfLine>)->Name("disjoint/no_lock/out_of_line")->Apply(OneAndTwoThreads);
 BENCHMARK(RunAbseil<absl::OnDeadlockCycle::kReport>)->Name("disjoint/absl_mutex/detector")->Apply(OneAndTwoThreads);
+
+BENCHMARK(RunUnseen)->Name("unseen_dependency")->ArgName("classes")->Arg(1'000)->Arg(10'000)->Arg(100'000);
 
 }  // namespace
 }  // namespace ordeal::lockdep
