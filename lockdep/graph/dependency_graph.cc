@@ -153,10 +153,13 @@ void DependencyGraph::AddToOrder(const Edge& edge, uint8_t kinds_before) {
   if ((added & kWeakWeak) != 0) order_.AddEdge(from.weak, to.weak);
 }
 
-void DependencyGraph::MarkSeen(EdgeId id, uint32_t run) {
+void DependencyGraph::MarkSeen(EdgeId id, uint8_t kinds, uint32_t run) {
   Edge& known = edges_[Index(id)];
-  known.last_run = run;
-  known.run_kinds = known.kinds;
+  if (known.last_run != run) {
+    known.last_run = run;
+    known.run_kinds = 0;
+  }
+  known.run_kinds |= kinds & known.kinds;  // none if it is removed
 }
 
 void DependencyGraph::RemoveNode(NodeId node) {

@@ -88,8 +88,8 @@ class DependencyGraph {
 
   // Records that run `run` (>= 1, ascending) saw from -> to, from != to. *new_to_all: no run had seen it with this kind.
   EdgeId Add(NodeId from, NodeId to, const Sighting& sighting, uint32_t run, bool* new_to_all);
-  // Records that `run` saw all that earlier runs have seen of `edge`.
-  void MarkSeen(EdgeId edge, uint32_t run);
+  // Records that `run` saw `edge` with `kinds`, with which an earlier run had seen it.
+  void MarkSeen(EdgeId edge, uint8_t kinds, uint32_t run);
   // Removes the edges of `node`, whose id will not be used again. Their ids stay theirs: edge(id).removed().
   void RemoveNode(NodeId node);
 

@@ -25,7 +25,9 @@ TEST(DependencyGraphTest, KeepsOneEdgeForAPairAndItsKindsByRun) {
   EXPECT_EQ(graph.size(), 1u);
   EXPECT_EQ(graph.edge(first).kinds, kEdgeEN | kEdgeSR);
   EXPECT_EQ(graph.edge(first).run_kinds, kEdgeSR);
-  graph.MarkSeen(first, 3);
+  graph.MarkSeen(first, kEdgeEN, 3);
+  EXPECT_EQ(graph.edge(first).run_kinds, kEdgeEN);
+  graph.MarkSeen(first, kEdgeSR, 3);
   EXPECT_EQ(graph.edge(first).run_kinds, kEdgeEN | kEdgeSR);
 }
 
@@ -265,7 +267,7 @@ TEST(DependencyGraphTest, ForgetsARemovedNodeButNotItsEdgeIds) {
   EXPECT_EQ(graph.Find(NodeId{1}, NodeId{2}), std::nullopt);
   EXPECT_EQ(graph.stats().edges, 1u);
   EXPECT_EQ(graph.stats().nodes, 2u);
-  graph.MarkSeen(first, 5);
+  graph.MarkSeen(first, kEdgeEN, 5);
   EXPECT_TRUE(graph.edge(first).removed());
   graph.CheckInvariants();
 }

@@ -193,7 +193,9 @@ void Validator::AddEventDependency(const EventWait& wait, const HeldLock& holder
   if (broken_.load(std::memory_order_relaxed) && FindCycle(edge, kind, &path)) {
     ReportCycle(triggerer, event, taken, path, edge, DescribeEventRoute(wait, holder, trigger, acquired));
   }
-  event_pairs_.Insert(pair, run_, Index(edge), false);
+  if (event_pairs_.Insert(pair, run_, static_cast<uint32_t>(event_edges_.size()), false)) {
+    event_edges_.push_back({edge, kind});
+  }
 }
 
 // What the one edge stands for: held -> event -> (events on the way) -> acquired.

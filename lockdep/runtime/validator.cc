@@ -71,20 +71,22 @@ void Validator::JudgeNewest(TaskContext& task) {
   const LockClassOptions& rules = classes_.at(ClassOf(acquired.node())).options;
   const bool checked = (acquired.word & kUnchecked) == 0 && !rules.no_validate;
   bool legal = CheckWaitContext(task);
-  std::vector<EdgeId> edges;
+  std::vector<ChainEdge> edges;
   if (checked) {
     MarkUsage(task, acquired, UsageOf(acquired));
     legal &= CheckRecursion(task);
     AddDependencies(task, &edges);
   }
   if (!chains_.Insert(task.key_, run_, static_cast<uint32_t>(records_.size()), !legal)) return;
-  records_.push_back({static_cast<uint32_t>(chain_edges_.size()), static_cast<uint32_t>(edges.size()),
-                      static_cast<uint32_t>(chain_words_.size()), 0});
+  records_.push_back(
+      {static_cast<uint32_t>(chain_edges_.size()), static_cast<uint32_t>(edges.size()), acquired.word});
   chain_edges_.insert(chain_edges_.end(), edges.begin(), edges.end());
-  for (const HeldLock& held : task.held_) {
-    if (SameIrqContext(held.word, acquired.word)) chain_words_.push_back(held.word);
-  }
-  records_.back().words_count = static_cast<uint32_t>(chain_words_.size()) - records_.back().words_begin;
+  const size_t first = FirstOfIrqContext(task.held_, acquired.word);
+  uint64_t contents = kEmptyChainKey;
+  for (size_t i = first; i < task.held_.size(); ++i) contents = MixChainKey(contents, task.held_[i].word);
+  if (!chain_contents_.insert(contents).second) return;
+  for (size_t i = first; i < task.held_.size(); ++i) chain_words_.push_back(task.held_[i].word);
+  chain_ends_.push_back(static_cast<uint32_t>(chain_words_.size()));
 }
 
 // Source: the kernel's check_wait_context. Locks of an interrupted context do not count; the interrupt itself does.
@@ -140,7 +142,7 @@ bool Validator::CheckRecursion(const TaskContext& task) {
 
 // From every held lock, not only the nearest: the exported graph then has each order that was really seen. What was taken
 // between two locks that a nest lock serialises makes no cycle of them.
-void Validator::AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges) {
+void Validator::AddDependencies(const TaskContext& task, std::vector<ChainEdge>* edges) {
   const HeldLock& acquired = task.held_.back();
   if (acquired.trylock()) return;
   const LockKind* kind = classes_.at(ClassOf(acquired.node())).options.kind;
@@ -158,16 +160,17 @@ void Validator::AddDependencies(const TaskContext& task, std::vector<EdgeId>* ed
 }
 
 // A lock with a kind leads on from each group of acquirers that its mode makes wait.
-void Validator::AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<EdgeId>* edges) {
+void Validator::AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<ChainEdge>* edges) {
   const HeldLock& acquired = task.held_.back();
+  const uint8_t edge_kind = EdgeKind(holder.mode(), acquired.mode());
   const LockKind* kind = classes_.at(ClassOf(holder.node())).options.kind;
   if (kind == nullptr) {
-    edges->push_back(AddDependency(task, holder, holder.node(), acquired, to));
+    edges->push_back({AddDependency(task, holder, holder.node(), acquired, to), edge_kind});
     return;
   }
   for (int group = 0; group < kind->modes; ++group) {
     if (kind->GroupOf(group) != group || (kind->BlockersOf(group) & (1u << holder.lock_mode())) == 0) continue;
-    edges->push_back(AddDependency(task, holder, classes_.GroupNode(holder.node(), group), acquired, to));
+    edges->push_back({AddDependency(task, holder, classes_.GroupNode(holder.node(), group), acquired, to), edge_kind});
   }
 }
 
@@ -186,6 +189,7 @@ EdgeId Validator::AddDependency(const TaskContext& task, const HeldLock& holder,
     if (edge_backtraces_[Index(edge)].empty()) edge_backtraces_[Index(edge)] = options_.backtrace();
   }
   if (options_.grade_online) RecordWitness(task, holder, acquired, edge);
+  if (options_.count_sites) census_.Record(from, to, holder.site, acquired.site);
   if (!new_to_all && (!broken_.load(std::memory_order_relaxed) || run_ == 1)) return edge;  // judged before
   std::vector<EdgeId> path;
   if (!broken_.load(std::memory_order_relaxed)) {
@@ -221,12 +225,17 @@ void Validator::JudgeEachRun() {
   broken_.store(true, std::memory_order_relaxed);
   chains_.ForEachSeenIn(run_, [this](uint32_t number) {
     const ChainRecord& record = records_[number];
-    for (uint32_t i = 0; i < record.edges_count; ++i) graph_.MarkSeen(chain_edges_[record.edges_begin + i], run_);
+    for (uint32_t i = 0; i < record.edges_count; ++i) {
+      const ChainEdge& made = chain_edges_[record.edges_begin + i];
+      graph_.MarkSeen(made.edge, made.kind, run_);
+    }
     HeldLock last;
-    last.word = chain_words_[record.words_begin + record.words_count - 1];
+    last.word = record.last_word;
     if ((last.word & kUnchecked) == 0) usage_.MarkSeen(last.node(), UsageOf(last), run_);
   });
-  event_pairs_.ForEachSeenIn(run_, [this](uint32_t edge) { graph_.MarkSeen(EdgeId{edge}, run_); });
+  event_pairs_.ForEachSeenIn(run_, [this](uint32_t number) {
+    graph_.MarkSeen(event_edges_[number].edge, event_edges_[number].kind, run_);
+  });
 }
 
 void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId closing,
@@ -241,6 +250,12 @@ void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, con
   for (const EdgeId id : path) AppendDescription(id, &violation.cycle);
   violation.cycle.insert(violation.cycle.end(), closing.begin(), closing.end());
   violation.signature = CycleSignature(violation.cycle);
+  if (options_.count_sites && edge != kNoEdge) {
+    std::vector<std::pair<NodeId, NodeId>> ends;
+    for (const EdgeId id : path) ends.emplace_back(graph_.edge(id).from, graph_.edge(id).to);
+    ends.emplace_back(graph_.edge(edge).from, graph_.edge(edge).to);
+    violation.hint = census_.Hint(ends, classes_);
+  }
   const size_t number = violations_.size();
   Report(std::move(violation));
   if (!options_.grade_online || violations_.size() == number || edge == kNoEdge) return;
@@ -347,9 +362,10 @@ std::vector<Violation> Validator::Violations() const {
 
 void Validator::ForEachChain(absl::FunctionRef<void(const std::vector<uint64_t>&)> visit) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (const ChainRecord& record : records_) {
-    const auto begin = chain_words_.begin() + record.words_begin;
-    visit(std::vector<uint64_t>(begin, begin + record.words_count));
+  uint32_t begin = 0;
+  for (const uint32_t end : chain_ends_) {
+    visit(std::vector<uint64_t>(chain_words_.begin() + begin, chain_words_.begin() + end));
+    begin = end;
   }
 }
 
@@ -365,11 +381,12 @@ ValidatorStats Validator::stats() const {
   stats.suppressed = suppressed_;
   stats.tasks = tasks_.size();
   stats.memory_bytes = classes_.MemoryBytes() + usage_.MemoryBytes() + chains_.MemoryBytes() +
-                       records_.capacity() * sizeof(ChainRecord) + chain_edges_.capacity() * sizeof(EdgeId) +
-                       chain_words_.capacity() * sizeof(uint64_t) + graph_.MemoryBytes() + witnesses_.MemoryBytes();
+                       records_.capacity() * sizeof(ChainRecord) + chain_edges_.capacity() * sizeof(ChainEdge) +
+                       (chain_words_.capacity() + chain_contents_.capacity()) * sizeof(uint64_t) +
+                       chain_ends_.capacity() * sizeof(uint32_t) + census_.MemoryBytes() + graph_.MemoryBytes() + witnesses_.MemoryBytes();
   if (events_ != nullptr) {
     stats.forgotten = events_->forgotten();
-    stats.memory_bytes += events_->MemoryBytes() + event_pairs_.MemoryBytes();
+    stats.memory_bytes += events_->MemoryBytes() + event_pairs_.MemoryBytes() + event_edges_.capacity() * sizeof(ChainEdge);
   }
   for (const TaskContext* task : tasks_) stats.memory_bytes += task->held_.MemoryBytes();
   return stats;

@@ -35,6 +35,7 @@
 #include "lockdep/graph/dependency_graph.h"
 #include "lockdep/graph/lock_class.h"
 #include "lockdep/graph/site.h"
+#include "lockdep/runtime/site_census.h"
 #include "lockdep/runtime/task_context.h"
 #include "lockdep/runtime/usage.h"
 #include "lockdep/runtime/violation.h"
@@ -73,6 +74,9 @@ struct ValidatorStats {
 struct ValidatorOptions {
   // Tells tasks apart, so that a cycle can be graded at once: each task's chains are judged by themselves.
   bool grade_online = false;
+  // Tells the places of acquisitions apart, so that a report can say what most of them do: each place's chains are judged
+  // by themselves.
+  bool count_sites = false;
   // Called for each dependency that is new to the run and for each violation; innermost frame first. Null: none.
   std::vector<std::string> (*backtrace)() = nullptr;
 };
@@ -123,7 +127,7 @@ class Validator {
     const uint64_t word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ |
                           (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
     const uint64_t previous = task.key_;
-    const uint64_t key = MixChainKey(previous, word);
+    const uint64_t key = MixChainKey(previous ^ SiteSalt(task, options.site), word);
     HeldLock& held = task.held_.PushUnset();
     held.map = &map;
     held.previous_key = previous;
@@ -255,12 +259,16 @@ class Validator {
   struct ChainRecord {
     uint32_t edges_begin;
     uint32_t edges_count;
-    uint32_t words_begin;
-    uint32_t words_count;
+    uint64_t last_word;
   };
   struct GradedCycle {
     size_t violation;  // index in violations_
     std::vector<uint32_t> edges;
+  };
+  // A dependency as one chain, or one event, makes it: an edge, and one of the kinds that it has.
+  struct ChainEdge {
+    EdgeId edge;
+    uint8_t kind;
   };
   struct UsageConflict {
     bool found = false;
@@ -274,8 +282,8 @@ class Validator {
   void JudgeNewest(TaskContext& task);
   bool CheckWaitContext(const TaskContext& task);
   bool CheckRecursion(const TaskContext& task);
-  void AddDependencies(const TaskContext& task, std::vector<EdgeId>* edges);
-  void AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<EdgeId>* edges);
+  void AddDependencies(const TaskContext& task, std::vector<ChainEdge>* edges);
+  void AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<ChainEdge>* edges);
   EdgeId AddDependency(const TaskContext& task, const HeldLock& holder, NodeId from, const HeldLock& acquired, NodeId to);
   void Grade(const GradedCycle& cycle);
   void RecordWitness(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId edge);
@@ -306,6 +314,11 @@ class Validator {
   void MarkHeld(TaskContext& task, UsageState state, Site site);
 
   // validator_rules.cc
+  // 0 unless places are told apart.
+  static uint64_t SiteSalt(const TaskContext& task, const Site& site) {
+    return (reinterpret_cast<uintptr_t>(site.file) + static_cast<uint64_t>(site.line)) * 0xd6e8feb86659fd93u &
+           task.site_mask_;
+  }
   void AcquireUncommon(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options);
   bool OrderAscends(const TaskContext& task, const LockMap& map, uint64_t word) const;
   static void RebuildKeys(TaskContext& task, size_t from);
@@ -336,8 +349,11 @@ class Validator {
   UsageTable usage_;
   ChainCache chains_;
   std::vector<ChainRecord> records_;   // by ChainCache's record number
-  std::vector<EdgeId> chain_edges_;    // the dependencies of each chain, one after another
-  std::vector<uint64_t> chain_words_;  // the words of each chain, one after another
+  std::vector<ChainEdge> chain_edges_;  // the dependencies of each chain, one after another
+  // The words of each distinct chain, one after another, and where each ends. Chains that differ in task or place only are one.
+  std::vector<uint64_t> chain_words_;
+  std::vector<uint32_t> chain_ends_;
+  absl::flat_hash_set<uint64_t> chain_contents_;  // keys of the words alone; never iterated
   // The graph of all runs breaks a rule, so runs must be searched one by one. Written under mutex_; readers may lag: the
   // store precedes the insertion of the chain that made it true.
   std::atomic<bool> broken_{false};
@@ -349,11 +365,13 @@ class Validator {
   std::vector<std::vector<std::string>> edge_backtraces_;  // by edge; only when asked for
   std::vector<TaskContext*> tasks_;  // attached
   WitnessBook witnesses_;            // only when grading online
+  SiteCensus census_;                // only when counting sites
   std::vector<GradedCycle> graded_cycles_;
   absl::flat_hash_map<uint32_t, std::vector<size_t>> cycles_of_edge_;  // numbers in graded_cycles_
   std::atomic<bool> follows_events_{false};  // events_ is there; set before the first task's acquisitions are remembered
   std::unique_ptr<EventBook> events_;
-  ChainCache event_pairs_;  // (held, event, acquired before its trigger) that were judged; the record is the edge
+  ChainCache event_pairs_;  // (held, event, acquired before its trigger) that were judged
+  std::vector<ChainEdge> event_edges_;  // by event_pairs_'s record number
   // What edges by way of an event stand for, by edge.
   absl::flat_hash_map<uint32_t, std::vector<DependencyReport>> event_routes_;
   uint64_t suppressed_ = 0;
