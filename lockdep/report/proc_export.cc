@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "lockdep/graph/lock_kind.h"
 #include "lockdep/runtime/validator.h"
 
 namespace ordeal::lockdep {
@@ -20,8 +21,38 @@ bool IsChecked(const Validator& validator, uint64_t word) {
   return (word & kUnchecked) == 0 && !validator.classes().at(ClassOf(NodeOfWord(word))).options.no_validate;
 }
 
+// A class with a lock kind has a node of its own for each group of modes, which get its edges. In the text they are one.
+class Owners {
+ public:
+  explicit Owners(const Validator& validator) {
+    for (uint32_t i = 0; i < validator.classes().size(); ++i) {
+      const LockClass& one = validator.classes().at(LockClassId{i});
+      const bool owns = one.options.kind != nullptr && Index(one.first_group) > i;  // a group has its owner's options
+      const uint32_t groups = !owns ? 0 : static_cast<uint32_t>(one.options.kind->modes);
+      for (uint32_t group = 0; group < groups; ++group) owners_[Index(one.first_group) + group] = LockClassId{i};
+    }
+  }
+  NodeId Of(NodeId node) const {
+    const auto owner = owners_.find(Index(ClassOf(node)));
+    return owner == owners_.end() ? node : NodeOf(owner->second, SubclassOf(node));
+  }
+  // The nodes of the graph that `owner` stands for.
+  std::vector<NodeId> NodesOf(const Validator& validator, NodeId owner) const {
+    const LockClass& one = validator.classes().at(ClassOf(owner));
+    if (one.options.kind == nullptr) return {owner};
+    std::vector<NodeId> nodes;
+    for (uint32_t group = 0; group < static_cast<uint32_t>(one.options.kind->modes); ++group) {
+      nodes.push_back(NodeOf(LockClassId{Index(one.first_group) + group}, SubclassOf(owner)));
+    }
+    return nodes;
+  }
+
+ private:
+  std::map<uint32_t, LockClassId> owners_;  // by index of the group's class
+};
+
 // The nodes that were ever acquired, ascending; the kernel lists no others either.
-std::vector<NodeId> UsedNodes(const Validator& validator) {
+std::vector<NodeId> UsedNodes(const Validator& validator, const Owners& owners) {
   std::set<NodeId> used;
   validator.ForEachChain([&](const std::vector<uint64_t>& words) {
     for (const uint64_t word : words) used.insert(NodeOfWord(word));
@@ -29,8 +60,8 @@ std::vector<NodeId> UsedNodes(const Validator& validator) {
   for (uint32_t i = 0; i < validator.graph().size(); ++i) {
     const Edge& edge = validator.graph().edge(EdgeId{i});
     if (edge.removed()) continue;
-    used.insert(edge.from);
-    used.insert(edge.to);
+    used.insert(owners.Of(edge.from));
+    used.insert(owners.Of(edge.to));
   }
   std::vector<NodeId> nodes;
   for (const NodeId node : used) {
@@ -58,21 +89,23 @@ uint8_t ReversedKinds(const Edge& edge) {
   return kinds;
 }
 
-// Nodes on strong paths from `root`, with itself; backwards: on strong paths to it.
-uint64_t CountReachable(const DependencyGraph& graph, NodeId root, bool backward) {
-  std::set<std::pair<NodeId, bool>> seen = {{root, false}};  // with: arrived weakly
-  std::vector<std::pair<NodeId, bool>> queue = {{root, false}};
-  std::set<NodeId> reached = {root};
+// Nodes on strong paths from `roots`, with themselves; backwards: on strong paths to them. Groups count as one.
+uint64_t CountReachable(const DependencyGraph& graph, const Owners& owners, const std::vector<NodeId>& roots, bool backward) {
+  std::set<std::pair<NodeId, bool>> seen;  // with: arrived weakly
+  std::vector<std::pair<NodeId, bool>> queue;
+  std::set<NodeId> reached;
+  const auto reach = [&](NodeId node, bool weak) {
+    reached.insert(owners.Of(node));
+    if (seen.insert({node, weak}).second) queue.push_back({node, weak});
+  };
+  for (const NodeId root : roots) reach(root, false);
   for (size_t i = 0; i < queue.size(); ++i) {
     const auto [node, weak] = queue[i];
     for (const EdgeId id : backward ? graph.InOf(node) : graph.OutOf(node)) {
       const Edge& edge = graph.edge(id);
       uint8_t kinds = backward ? ReversedKinds(edge) : edge.kinds;
       if (weak) kinds &= kEdgeEN | kEdgeER;
-      if (kinds == 0) continue;
-      const std::pair<NodeId, bool> next = {backward ? edge.from : edge.to, (kinds & (kEdgeEN | kEdgeSN)) == 0};
-      reached.insert(next.first);
-      if (seen.insert(next).second) queue.push_back(next);
+      if (kinds != 0) reach(backward ? edge.from : edge.to, (kinds & (kEdgeEN | kEdgeSN)) == 0);
     }
   }
   return reached.size();
@@ -104,21 +137,26 @@ const char* IrqContextOf(uint64_t word) {
 }  // namespace
 
 ProcLockdep ProcLockdepFromValidator(const Validator& validator) {
-  const std::vector<NodeId> nodes = UsedNodes(validator);
+  const Owners owners(validator);
+  const std::vector<NodeId> nodes = UsedNodes(validator, owners);
   const std::set<NodePair> indirect = IndirectPairs(validator);
   const DependencyGraph& graph = validator.graph();
   ProcLockdep result;
   for (const NodeId node : nodes) {
     ProcLock self = NameOf(validator, node, nodes);
+    const std::vector<NodeId> parts = owners.NodesOf(validator, node);
     ProcClass one;
     one.key = std::move(self.key);
     one.name = std::move(self.name);
-    one.forward = CountReachable(graph, node, false);
-    one.backward = CountReachable(graph, node, true);
+    one.forward = CountReachable(graph, owners, parts, false);
+    one.backward = CountReachable(graph, owners, parts, true);
     one.usage = UsageChars(validator.usage().InAllRuns(node));
-    for (const EdgeId id : graph.OutOf(node)) {
-      const Edge& edge = graph.edge(id);
-      if (indirect.count({edge.from, edge.to}) == 0) one.successors.push_back(NameOf(validator, edge.to, nodes));
+    std::set<EdgeId> edges;  // ids ascend with time, as the kernel lists them
+    for (const NodeId part : parts) edges.insert(graph.OutOf(part).begin(), graph.OutOf(part).end());
+    std::set<NodeId> listed = {node};
+    for (const EdgeId id : edges) {
+      const NodeId to = owners.Of(graph.edge(id).to);
+      if (indirect.count({node, to}) == 0 && listed.insert(to).second) one.successors.push_back(NameOf(validator, to, nodes));
     }
     result.classes.push_back(std::move(one));
   }
@@ -126,7 +164,7 @@ ProcLockdep ProcLockdepFromValidator(const Validator& validator) {
 }
 
 ProcChains ProcChainsFromValidator(const Validator& validator) {
-  const std::vector<NodeId> nodes = UsedNodes(validator);
+  const std::vector<NodeId> nodes = UsedNodes(validator, Owners(validator));
   ProcChains result;
   // The kernel's chain key has context, class and mode alone; ours has more, so that some of our chains are one of its.
   std::set<std::pair<std::string, std::vector<uint64_t>>> seen;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lockdep/graph/lock_kind.h"
 #include "lockdep/report/order_graph.h"
 #include "lockdep/report/order_graph_proc.h"
 #include "lockdep/report/proc_revalidation.h"
@@ -125,6 +126,26 @@ TEST_F(ProcExportTest, CountsAlongStrongPathsOnly) {
   EXPECT_EQ(graph.classes[0].forward, 2u);
   EXPECT_EQ(graph.classes[1].forward, 2u);
   EXPECT_EQ(graph.classes[2].backward, 2u);
+}
+
+// The groups of a lock kind's modes are nodes of the graph; the text has one class.
+TEST_F(ProcExportTest, PrintsALockKindAsOneClass) {
+  const LockMap btree = NewLock("btree", {.kind = &kSixLock});
+  const LockMap journal = NewLock("journal");
+  for (const int mode : {kSixShared, kSixIntent}) {
+    validator_.AcquireMode(task_, btree, mode, {});
+    Take(journal);
+    ReleaseAll();
+  }
+  const ProcLockdep graph = ProcLockdepFromValidator(validator_);
+  ASSERT_EQ(graph.classes.size(), 2u);
+  EXPECT_EQ(graph.classes[0].name, "btree");
+  EXPECT_EQ(graph.classes[0].forward, 2u);
+  ASSERT_EQ(graph.classes[0].successors.size(), 1u);
+  EXPECT_EQ(graph.classes[0].successors[0].name, "journal");
+  EXPECT_EQ(graph.classes[1].backward, 2u);
+  const ProcChains chains = ProcChainsFromValidator(validator_);
+  EXPECT_TRUE(RevalidateProc(graph, &chains).findings.empty());
 }
 
 TEST_F(ProcExportTest, BecomesAnOrderGraphForTheComparer) {
