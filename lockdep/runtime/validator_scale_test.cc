@@ -265,7 +265,7 @@ TEST_F(TasksTest, AnEventThatIsTriggeredFreeOfTheWaiter) {
   EXPECT_THAT(Kinds(), IsEmpty());
 }
 
-// A wait that gives up after a while is no dependency: told as an attempt.
+// A wait that gives up after a while is no dependency.
 TEST_F(TasksTest, AWaitThatEndsByItselfCannotDeadlock) {
   const LockMap a = Map("A");
   const LockMap done = Map("done", {.is_event = true});
@@ -274,8 +274,10 @@ TEST_F(TasksTest, AWaitThatEndsByItselfCannotDeadlock) {
   validator_.Release(other_, a);
   validator_.Trigger(other_, done, {});
   Lock(a);
-  validator_.Wait(task_, done, {.trylock = true});
+  validator_.WaitTimed(task_, done, {});
   EXPECT_THAT(Kinds(), IsEmpty());
+  validator_.Wait(task_, done, {});  // the control
+  EXPECT_THAT(Kinds(), ElementsAre("circular"));
 }
 
 // ---- memory and ends of tasks
