@@ -119,6 +119,7 @@ class TaskContext {
   uint32_t id_;
   uint64_t key_ = kEmptyChainKey;
   uint64_t seed_ = kEmptyChainKey;  // the key of "nothing held": per task when tasks are told apart
+  uint64_t site_mask_ = 0;  // all ones when places are told apart
   uint64_t context_ = kHardirqsOn | kSoftirqsOn;
   HeldStack held_;
   uint32_t hardirq_depth_ = 0;

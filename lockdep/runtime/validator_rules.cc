@@ -73,7 +73,7 @@ void Validator::AcquireUncommon(TaskContext& task, const LockMap& map, Mode mode
   if (map.ordered && OrderAscends(task, map, word)) word |= kOrdered;
   const uint64_t previous = task.key_;
   uint32_t nest = 0;
-  const uint64_t key = options.nest != nullptr ? NestKey(task, map, options, &word, &nest) : MixChainKey(previous, word);
+  const uint64_t key = options.nest != nullptr ? NestKey(task, map, options, &word, &nest) : MixChainKey(previous ^ SiteSalt(task, options.site), word);
   HeldLock held{&map, previous, word, options.site};
   held.nest = nest;
   task.held_.Push(held);
@@ -194,6 +194,7 @@ void Validator::SetClass(TaskContext& task, LockMap& map, LockClassId lock_class
 void Validator::Attach(TaskContext& task) {
   const std::lock_guard<std::mutex> lock(mutex_);
   tasks_.push_back(&task);
+  task.site_mask_ = options_.count_sites ? ~uint64_t{0} : 0;
   if (!options_.grade_online) return;
   task.seed_ = MixChainKey(kEmptyChainKey, task.id_ + uint64_t{1});
   RebuildKeys(task, 0);
@@ -248,6 +249,7 @@ void Validator::UnregisterClass(TaskContext& task, LockClassId lock_class, Site 
   const uint32_t groups = gone.options.kind == nullptr ? 0 : static_cast<uint32_t>(gone.options.kind->modes);
   for (int subclass = 0; subclass < kSubclasses; ++subclass) {
     graph_.RemoveNode(NodeOf(lock_class, subclass));
+    census_.Forget(NodeOf(lock_class, subclass));
     for (uint32_t group = 0; group < groups; ++group) {
       graph_.RemoveNode(NodeOf(LockClassId{Index(gone.first_group) + group}, subclass));
     }

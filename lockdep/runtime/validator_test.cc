@@ -344,5 +344,27 @@ TEST_F(OnlineGradeTest, JoinOrdersTheHalves) {
   EXPECT_EQ(validator_.violations()[0].grade, Grade::kOrder);
 }
 
+TEST(SiteCountTest, TheMajorityOfPlacesIsTheHint) {
+  Validator validator(ValidatorOptions{.count_sites = true});
+  TaskContext task("task");
+  validator.Attach(task);
+  const LockMap a = validator.NewMap(validator.RegisterClass("A"), "a");
+  const LockMap b = validator.NewMap(validator.RegisterClass("B"), "b");
+  const auto nest = [&](const LockMap& outer, const LockMap& inner, const char* file, int line) {
+    validator.Acquire(task, outer, Mode::kExclusive, {.site = {file, line}});
+    validator.Acquire(task, inner, Mode::kExclusive, {.site = {file, line + 1}});
+    validator.Release(task, inner);
+    validator.Release(task, outer);
+  };
+  for (int place = 0; place < 47; ++place) nest(a, b, "good.cc", place * 10);
+  for (int place = 0; place < 47; ++place) nest(a, b, "good.cc", place * 10);  // the same places again
+  nest(b, a, "odd.cc", 7);
+  ASSERT_EQ(validator.violations().size(), 1u);
+  EXPECT_EQ(validator.violations()[0].hint, "47 of 48 sites take A before B; the odd one is odd.cc:8");
+  int chains = 0;
+  validator.ForEachChain([&](const std::vector<uint64_t>&) { ++chains; });
+  EXPECT_EQ(chains, 4) << "A, AB, B, BA: places do not make chains for export";
+}
+
 }  // namespace
 }  // namespace ordeal::lockdep
