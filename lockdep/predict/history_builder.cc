@@ -207,9 +207,11 @@ void HistoryBuilder::Acquire(const LockEvent& event, uint32_t index) {
   const NodeId node = NodeFor(lock, event);
   const uint64_t order_key = (event.flags & kFlagOrderKey) != 0 ? event.argument : lock.order_key;
   if (event.op == EventOp::kRequest && pairs_[index] == kInner) return;
-  const bool inner = std::any_of(task.held.begin(), task.held.end(),
-                                 [&](const Held& held) { return held.held.instance == instance; });
-  const bool recursive = event.mode == Mode::kSharedRecursive || symbols_.lock_row(event.object).recursive;
+  const auto own = std::find_if(task.held.begin(), task.held.end(),
+                                [&](const Held& held) { return held.held.instance == instance; });
+  const bool inner = own != task.held.end();
+  const bool recursive = symbols_.lock_row(event.object).recursive ||
+                         (event.mode == Mode::kSharedRecursive && inner && !own->held.exclusive());
   const bool waits = !event.trylock() && (event.flags & (kFlagTimed | kFlagUnchecked)) == 0 &&
                      !symbols_.class_row(lock.lock_class).options.no_validate;
   if (waits && !(inner && recursive)) {

@@ -1,5 +1,6 @@
 #include "lockdep/predict/trace_for_test.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <vector>
@@ -83,7 +84,7 @@ class World {
   std::string Blocked(const LockEvent& event) const {
     if (event.op == EventOp::kDown || event.op == EventOp::kAcquire || event.op == EventOp::kRequest) {
       for (const auto& [holder, mode] : HoldersOf(event.object)) {
-        if (holder == event.task && (mode != Mode::kExclusive || trace_.symbols.lock_row(event.object).recursive)) continue;
+        if (holder == event.task && trace_.symbols.lock_row(event.object).recursive) continue;
         if (mode == Mode::kExclusive || event.mode == Mode::kExclusive) return "held";
       }
     }
@@ -154,12 +155,28 @@ Trace FromScript(absl::string_view script) {
   return trace;
 }
 
+std::string FormatForFailure(const Trace& trace) {
+  std::string text;
+  for (size_t i = 0; i < trace.events.size(); ++i) {
+    const LockEvent& event = trace.events[i];
+    absl::StrAppend(&text, i + 1, " ", EventText(event, trace.symbols));
+    if (event.op == EventOp::kAcquire || event.op == EventOp::kRequest) {
+      absl::StrAppend(&text, " ", ModeName(event.mode), event.trylock() ? " try" : "");
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
 std::string ReplayError(const Trace& trace, const GradedCycle& cycle) {
   World world(trace);
   std::vector<uint32_t> done(trace.symbols.tasks());
   std::vector<uint32_t> length(trace.symbols.tasks());
   std::vector<const LockEvent*> last_write(trace.symbols.variables());
   for (const LockEvent& event : trace.events) ++length[event.task];
+  for (uint32_t task = 0; task < length.size(); ++task) {
+    if (length[task] == 0) world.Finish(task);
+  }
   std::vector<uint32_t> position(trace.symbols.tasks());
   std::vector<bool> forked_later(trace.symbols.tasks());
   for (const LockEvent& event : trace.events) {
@@ -179,16 +196,33 @@ std::string ReplayError(const Trace& trace, const GradedCycle& cycle) {
     world.Do(event);
     if (++done[event.task] == length[event.task]) world.Finish(event.task);
   }
+  std::vector<bool> in_cycle(trace.symbols.tasks());
   for (size_t i = 0; i < cycle.witness.size(); ++i) {
     const LockEvent& event = trace.events[cycle.witness[i]];
+    in_cycle[event.task] = true;
     uint32_t number = 0;
     for (uint32_t e = 0; e <= cycle.witness[i]; ++e) number += trace.events[e].task == event.task ? 1 : 0;
     if (number != cycle.schedule[event.task] + 1) {
       return absl::StrCat(EventText(event, trace.symbols), " is not what its task does next");
     }
-    if (cycle.edges[i].queued) continue;  // behind the next task, which is looked at in its turn
-    if (event.op == EventOp::kDepart) continue;
-    if (world.Blocked(event).empty()) return absl::StrCat(EventText(event, trace.symbols), " is not blocked");
+  }
+  // Let all others go on as far as they can: nobody may free the tasks of the cycle.
+  for (bool moved = true; moved;) {
+    moved = false;
+    std::fill(position.begin(), position.end(), 0);
+    for (const LockEvent& event : trace.events) {
+      if (++position[event.task] != done[event.task] + 1 || in_cycle[event.task] || forked_later[event.task]) continue;
+      if (!world.Blocked(event).empty()) continue;
+      if (event.op == EventOp::kFork) forked_later[event.object] = false;
+      world.Do(event);
+      if (++done[event.task] == length[event.task]) world.Finish(event.task);
+      moved = true;
+    }
+    for (size_t i = 0; i < cycle.witness.size(); ++i) {
+      const LockEvent& event = trace.events[cycle.witness[i]];
+      if (cycle.edges[i].queued || event.op == EventOp::kDepart) continue;  // a queue is not modelled
+      if (world.Blocked(event).empty()) return absl::StrCat(EventText(event, trace.symbols), " is not blocked");
+    }
   }
   return "";
 }

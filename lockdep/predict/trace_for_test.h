@@ -22,6 +22,9 @@ Trace FromScript(absl::string_view script);
 // next. Empty if so, else what went wrong. Knows nothing of how prediction works.
 std::string ReplayError(const Trace& trace, const GradedCycle& cycle);
 
+// One event a line, numbered from 1.
+std::string FormatForFailure(const Trace& trace);
+
 }  // namespace ordeal::lockdep
 
 #endif  // ORDEAL_LOCKDEP_PREDICT_TRACE_FOR_TEST_H_
