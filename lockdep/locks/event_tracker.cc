@@ -64,6 +64,7 @@ void SemaphoreTracker::AfterAcquire(Site site) {
     const uint8_t use = use_.load(std::memory_order_relaxed);
     if (use == kUnknown) {
       thread.semaphores.Acquired(this, event, site);
+      thread.attention = true;
     } else if (use != kAsSignal) {
       thread.validator->Owe(thread.task, event, site);
     }

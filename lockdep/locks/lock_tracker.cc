@@ -95,15 +95,42 @@ bool LockTracker::Acquire(unsigned mode, LockHow how, Site site) {
     if (options.check) options.nest = &how.nest()->map_;
   }
   thread->validator->Acquire(thread->task, map(), static_cast<Mode>(mode & 3), options);
-  if (__builtin_expect(!thread->semaphores.empty(), 0)) thread->semaphores.Took(thread->task.held().back());
-  thread->Leave();
+  thread->LeaveAcquisition();
   return true;
 }
 
+// The common case with everything constant folded in: one check of the thread, one of the lock, the acquisition, one check
+// of what it left to do.
+template <Mode mode>
+inline bool LockTracker::AcquirePlain(Site site) {
+  ThreadState* const thread = internal::current_thread;
+  if (__builtin_expect(thread == nullptr || thread->busy || state_.load(std::memory_order_acquire) != kReady, 0)) {
+    return Acquire(static_cast<unsigned>(mode), {}, site);
+  }
+  thread->busy = true;
+  thread->validator->Acquire(thread->task, map_, mode, {.site = site});
+  thread->LeaveAcquisition();
+  return true;
+}
+
+bool LockTracker::AcquireExclusive(Site site) { return AcquirePlain<Mode::kExclusive>(site); }
+bool LockTracker::AcquireShared(Site site) { return AcquirePlain<Mode::kShared>(site); }
+
 void LockTracker::Release(Site site) {
-  if (__builtin_expect(!ValidationEnabled(), 0) && !HeldByCaller()) return;
+  ThreadState* const thread = internal::current_thread;
+  if (__builtin_expect(thread == nullptr || thread->busy || !ValidationEnabled() ||
+                           state_.load(std::memory_order_acquire) != kReady, 0)) {
+    return ReleaseSlow(site);
+  }
+  thread->busy = true;
+  thread->validator->Release(thread->task, map_, site);
+  thread->Leave();
+}
+
+void LockTracker::ReleaseSlow(Site site) {
+  if (!ValidationEnabled() && !HeldByCaller()) return;
   ThreadState* thread = ThreadState::Enter();
-  if (__builtin_expect(thread == nullptr, 0)) return;
+  if (thread == nullptr) return;
   thread->validator->Release(thread->task, map(), site);
   thread->Leave();
 }

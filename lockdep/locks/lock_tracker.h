@@ -62,6 +62,7 @@ class LockHow {
   constexpr LockHow(int subclass, const LockTracker* nest) : subclass_(subclass), nest_(nest) {}
   constexpr int subclass() const { return subclass_; }
   constexpr const LockTracker* nest() const { return nest_; }
+  constexpr bool plain() const { return subclass_ == 0 && nest_ == nullptr; }
 
  private:
   int subclass_ = 0;
@@ -116,7 +117,9 @@ class LockTracker {
   void SetOrderKey(uint64_t order_key) { map_.order_key = order_key; }
 
   // ---- around an exclusive acquisition. BeforeLock: true if tracked; hand the answer to AfterLock.
-  bool BeforeLock(LockHow how, Site site) { return ValidationEnabled() && Acquire(kExclusive, how, site); }
+  bool BeforeLock(LockHow how, Site site) {
+    return ValidationEnabled() && (how.plain() ? AcquireExclusive(site) : Acquire(kExclusive, how, site));
+  }
   void AfterLock(bool tracked) {
     if (__builtin_expect(!tracked, 0)) CountUntracked(1);
   }
@@ -129,7 +132,8 @@ class LockTracker {
 
   // ---- the same for a shared acquisition
   bool BeforeSharedLock(Mode mode, LockHow how, Site site) {
-    return ValidationEnabled() && Acquire(static_cast<unsigned>(mode), how, site);
+    if (!ValidationEnabled()) return false;
+    return how.plain() && mode == Mode::kShared ? AcquireShared(site) : Acquire(static_cast<unsigned>(mode), how, site);
   }
   void AfterSharedLock(bool tracked) {
     if (__builtin_expect(!tracked, 0)) CountUntrackedShared();
@@ -153,6 +157,9 @@ class LockTracker {
 
   // False if validation must not see it (it comes from a handler, or from within the validator).
   bool Acquire(unsigned mode, LockHow how, Site site);
+  // The same without a LockHow, for speed.
+  bool AcquireExclusive(Site site);
+  bool AcquireShared(Site site);
   void Release(Site site);
   void CountUntracked(int by) {
     untracked_.store(untracked_.load(std::memory_order_relaxed) + static_cast<uint32_t>(by), std::memory_order_relaxed);
@@ -165,6 +172,9 @@ class LockTracker {
   enum State : uint32_t { kNew, kBusy, kReady };
   enum Origin : uint8_t { kSite, kName, kKey };
 
+  template <Mode mode>
+  bool AcquirePlain(Site site);
+  void ReleaseSlow(Site site);
   void CountUntrackedShared();
   void Resolve();
   // The map, with its class.

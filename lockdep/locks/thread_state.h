@@ -68,6 +68,8 @@ struct ThreadState {
   static ThreadState* Enter();
   // Ends what Enter began: delivers new violations.
   void Leave();
+  // The same behind an acquisition.
+  void LeaveAcquisition();
 
   // From now on the validator remembers what the thread acquires, for the events that it triggers.
   void FollowEvents() {
@@ -79,7 +81,8 @@ struct ThreadState {
 
   Validator* const validator;
   bool busy = false;           // inside the validator or a handler: nothing is tracked
-  bool news = false;           // a violation may be new
+  bool attention = false;      // a violation may be new, or semaphores is not empty: Leave must look
+  bool news = false;
   bool follows_events = false;
   TaskContext task;
   TaskContext scratch;         // plays acquisitions whose order is known only later; never attached
@@ -94,6 +97,7 @@ extern constinit thread_local uint32_t untracked_shared_holds __attribute__((tls
 
 // `number`, if not 0, is what Fork said; `name` null: the native one.
 ThreadState* AttachThread(uint32_t number = 0, const char* name = nullptr);
+// Also recomputes `attention`.
 void DeliverViolations(ThreadState& thread);
 // Threads that come to be known from now on follow events.
 void NoteThatEventsExist();
@@ -108,7 +112,15 @@ inline ThreadState* ThreadState::Enter() {
 }
 
 inline void ThreadState::Leave() {
-  if (__builtin_expect(news, 0)) internal::DeliverViolations(*this);
+  if (__builtin_expect(attention, 0)) internal::DeliverViolations(*this);
+  busy = false;
+}
+
+inline void ThreadState::LeaveAcquisition() {
+  if (__builtin_expect(attention, 0)) {
+    if (!semaphores.empty()) semaphores.Took(task.held().back());
+    internal::DeliverViolations(*this);
+  }
   busy = false;
 }
 

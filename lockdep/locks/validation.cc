@@ -47,7 +47,10 @@ std::string NameOfAddress(const void* return_address) {
 
 // The validator asks for a back trace of every new dependency and every violation: that tells us that there may be news.
 std::vector<std::string> NoteNews() {
-  if (internal::current_thread != nullptr) internal::current_thread->news = true;
+  if (internal::current_thread != nullptr) {
+    internal::current_thread->news = true;
+    internal::current_thread->attention = true;
+  }
   std::vector<std::string> frames;
   if (!backtraces_kept.load(std::memory_order_relaxed)) return frames;
   void* addresses[32];
@@ -151,7 +154,7 @@ ThreadState* AttachThread(uint32_t number, const char* name) {
     }
   }
   if (state == nullptr) state = new ThreadState(&process.validator);
-  state->news = false;
+  state->news = state->attention = false;
   current_thread = state;
   state->busy = true;
   AttachAs(*state, number != 0 ? number : NextThreadNumber(), name);
@@ -183,7 +186,8 @@ void JoinThread(uint32_t number) {
 }
 
 void DeliverViolations(ThreadState& thread) {
-  thread.news = false;
+  thread.attention = !thread.semaphores.empty();
+  if (!std::exchange(thread.news, false)) return;
   Process& process = TheProcess();
   const std::vector<Violation> violations = process.validator.Violations();
   ViolationHandler handler;
