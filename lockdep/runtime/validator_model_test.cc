@@ -93,10 +93,12 @@ class ModelTest : public ::testing::TestWithParam<int> {
   };
 
   ModelTest() : random_(static_cast<uint32_t>(GetParam())) {
+    validator_.Attach(task_);
     for (int i = 0; i < kLocks; ++i) {
       maps_.push_back(validator_.NewMap(validator_.RegisterClass(absl::StrCat("L", i), {.inner = WaitType::kSpin})));
     }
   }
+  ~ModelTest() override { validator_.Detach(task_); }
   int Draw(int below) { return static_cast<int>(random_() % static_cast<uint32_t>(below)); }
 
   void Acquire() {
@@ -109,7 +111,7 @@ class ModelTest : public ::testing::TestWithParam<int> {
     if (context_ != 0 && mode == Mode::kShared) mode = Mode::kSharedRecursive;
     const bool attempt = Draw(5) == 0;
     log_ += absl::StrCat(attempt ? " try" : " ", lock, ModeName(mode));
-    validator_.Acquire(task_, maps_[lock], mode, {.trylock = attempt});
+    validator_.Acquire(task_, maps_[lock], mode, {.trylock = attempt, .site = {"model", 1 + Draw(3)}});
     if (!attempt) {
       for (size_t i = held_.size(); i-- > 0 && held_[i].context == context_;) {
         twin_.AddEdge(held_[i].lock, held_[i].mode, lock, mode);
@@ -232,7 +234,8 @@ class ModelTest : public ::testing::TestWithParam<int> {
   }
 
   std::mt19937 random_;
-  Validator validator_;
+  // What is kept besides must not change a verdict.
+  Validator validator_{{.grade_online = GetParam() % 2 == 1, .count_sites = GetParam() % 3 == 1}};
   TaskContext task_{"task", 1};
   std::deque<LockMap> maps_;
   Twin twin_;
