@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <queue>
 
 #include "lockdep/locks/findings_for_test.h"
@@ -97,6 +98,22 @@ TEST_F(EventTest, ABinarySemaphoreThatAnotherThreadReleasesIsSilent) {
   Together({[&] { play(ping, pong); }, [&] { play(pong, ping); }});
   EXPECT_EQ(turns, 100);
   EXPECT_THAT(Found(), IsEmpty());
+}
+
+// The acquirer of a learned lock outlives the semaphore, whose token another thread brought back.
+TEST_F(EventTest, ASemaphoreMayGoBeforeItsLastAcquirer) {
+  Mutex mutex("outlives");
+  auto baton = std::make_unique<Semaphore>(1, "short-lived baton");
+  InTurn({[&] {
+    baton->Acquire();
+    baton->Release();
+    baton->Acquire();
+    std::thread([&] { baton->Release(); }).join();
+    baton.reset();
+    { const MutexLock lock(mutex); }
+    mutex.Unlock();  // the report lists what the thread holds
+  }});
+  EXPECT_THAT(Found(), ElementsAre("bad-unlock: outlives"));
 }
 
 TEST_F(EventTest, APoolThatIsDeclaredALockIsHeldBetweenAcquireAndRelease) {

@@ -1,9 +1,25 @@
 #include "lockdep/locks/event_tracker.h"
 
+#include <mutex>
+#include <vector>
+
 #include "lockdep/locks/thread_state.h"
 
 namespace ordeal::lockdep {
 inline namespace ORDEAL_LOCKS_NAMESPACE {
+namespace {
+
+// Maps that are never freed, for semaphores that serve as locks.
+struct MapPool {
+  std::mutex mutex;
+  std::vector<LockMap*> free;  // guarded by mutex
+};
+MapPool& TheMapPool() {
+  static MapPool* const pool = new MapPool;
+  return *pool;
+}
+
+}  // namespace
 
 EventTracker::EventTracker(const char* name, Site site) : tracker_(name, LockFlavour::kEvent, site) {
   internal::NoteThatEventsExist();
@@ -66,16 +82,39 @@ void SemaphoreTracker::AfterAcquire(Site site) {
       thread.semaphores.Acquired(this, event, site);
       thread.attention = true;
     } else if (use != kAsSignal) {
-      thread.validator->Owe(thread.task, event, site);
+      thread.validator->Owe(thread.task, Owed(event), site);
     }
   });
+}
+
+const LockMap& SemaphoreTracker::Owed(const LockMap& event) {
+  if (const LockMap* owed = owed_.load(std::memory_order_acquire)) return *owed;  // pairs with the store below
+  MapPool& pool = TheMapPool();
+  const std::lock_guard<std::mutex> lock(pool.mutex);
+  LockMap* owed = owed_.load(std::memory_order_relaxed);
+  if (owed != nullptr) return *owed;
+  if (pool.free.empty()) pool.free.push_back(new LockMap);
+  owed = pool.free.back();
+  pool.free.pop_back();
+  *owed = event;
+  owed_.store(owed, std::memory_order_release);
+  return *owed;
+}
+
+void SemaphoreTracker::BeforeDestruction(bool free) {
+  LockMap* const owed = owed_.load(std::memory_order_acquire);
+  if (owed == nullptr || !free || use_.load(std::memory_order_relaxed) == kAsSignal) return;
+  MapPool& pool = TheMapPool();
+  const std::lock_guard<std::mutex> lock(pool.mutex);
+  pool.free.push_back(owed);
 }
 
 // The semaphore was this thread's to release. If that was not known when it was acquired, what was acquired since depends
 // on it only now.
 bool SemaphoreTracker::ReleasedByAcquirer(ThreadState& thread, const LockMap& event, Site site) {
-  if (thread.task.Holds(event)) {
-    thread.validator->Trigger(thread.task, event, site);
+  const LockMap* const owed = owed_.load(std::memory_order_acquire);
+  if (owed != nullptr && thread.task.Holds(*owed)) {
+    thread.validator->Release(thread.task, *owed, site);
     return true;
   }
   return thread.semaphores.Released(this, [&](const SemaphoreHold& hold, const LockTaken& taken) {

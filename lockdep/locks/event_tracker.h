@@ -44,6 +44,7 @@ class SemaphoreTracker : public EventTracker {
   SemaphoreTracker(SemaphoreUse, unsigned, LockClassKey& key, Site site) : EventTracker(key, site) {}
   void AfterAcquire(Site) {}
   void BeforeRelease(Site) {}
+  void BeforeDestruction(bool) {}
 };
 
 class ConditionTracker : public EventTracker {
@@ -90,6 +91,8 @@ class SemaphoreTracker : public EventTracker {
 
   void AfterAcquire(Site site);
   void BeforeRelease(Site site);
+  // `free`: a token is there, so that nobody has to release one.
+  void BeforeDestruction(bool free);
 
  private:
   enum Use : uint8_t { kUnknown, kAsLock, kAsSignal, kDeclaredLock };
@@ -98,8 +101,12 @@ class SemaphoreTracker : public EventTracker {
     return use == SemaphoreUse::kLearn && tokens == 1 ? kUnknown : kAsSignal;
   }
   bool ReleasedByAcquirer(ThreadState& thread, const LockMap& map, Site site);
+  const LockMap& Owed(const LockMap& event);
 
   std::atomic<uint8_t> use_;
+  // What acquirers hold. Not in this object: an acquirer whose token another thread brought back holds it for longer than
+  // the semaphore may live.
+  std::atomic<LockMap*> owed_{nullptr};
 };
 
 class ConditionTracker : public EventTracker {

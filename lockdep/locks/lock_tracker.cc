@@ -166,18 +166,18 @@ void LockTracker::AssertHeldShared(Site site) {
   thread->Leave();
 }
 
+// The thread must not go on holding what is gone, whether it is reported or not.
 void LockTracker::ReportDestroyedHeld(Site site) {
-  if (!ValidationEnabled() || untracked()) return;
   ThreadState* thread = ThreadState::Enter();
   if (thread == nullptr) return;
-  thread->validator->MemoryFreed(thread->task, &map_, sizeof(map_), site);
+  if (ValidationEnabled() && !untracked()) thread->validator->MemoryFreed(thread->task, &map_, sizeof(map_), site);
   while (thread->task.Holds(map_)) thread->validator->HandOver(thread->task, map_);
   thread->Leave();
 }
 
 bool RecursiveTracker::AcquireAgain(unsigned mode, LockHow how, Site site) {
   if (internal::current_thread != nullptr && owner_.load(std::memory_order_relaxed) == internal::current_thread) return true;
-  return Acquire(mode, how, site);
+  return how.plain() && mode == kExclusive ? AcquireExclusive(site) : Acquire(mode, how, site);
 }
 
 void RecursiveTracker::AfterLock(bool tracked) {

@@ -55,6 +55,13 @@ class Semaphore {
       : native_(tokens), tracker_(use, tokens, name, site) {}
   Semaphore(unsigned tokens, LockClassKey& key, SemaphoreUse use = SemaphoreUse::kLearn, Site site = Site::Here())
       : native_(tokens), tracker_(use, tokens, key, site) {}
+  ~Semaphore() {
+#if !defined(ORDEAL_LOCKDEP_OFF)
+    tracker_.BeforeDestruction(native_.try_acquire());
+#endif
+  }
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
 
   void Acquire(Site site = Site::Here()) {
     const bool tracked = tracker_.BeforeWait(site);

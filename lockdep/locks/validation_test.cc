@@ -139,6 +139,25 @@ TEST_F(ValidationTest, AThreadsStateIsUsedAgainByLaterThreads) {
   EXPECT_THAT(Found(), IsEmpty());
 }
 
+// The validator's mutex is taken for what is new, and for nothing else: not for known orders, nor for new locks of a known
+// class, in whatever thread.
+TEST_F(ValidationTest, KnownOrdersTakeNoMutex) {
+  const auto work = [] {
+    for (int i = 0; i < 1000; ++i) {
+      Mutex a("warm a"), b("warm b");
+      SharedMutex c("warm c");
+      const MutexLock x(a);
+      const ReaderLock y(c);
+      const std::lock_guard z(b);
+    }
+  };
+  InTurn({work});
+  const uint64_t before = ProcessValidator().stats().slow_acquires;
+  Together({work, work});
+  EXPECT_EQ(ProcessValidator().stats().slow_acquires, before);
+  EXPECT_THAT(Found(), IsEmpty());
+}
+
 // A lock taken by a thread_local destructor, behind which the thread's state goes.
 TEST_F(ValidationTest, ThreadLocalDestructorsMayLock) {
   static Mutex mutex("by destructor");
