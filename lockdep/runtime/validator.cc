@@ -383,7 +383,8 @@ ValidatorStats Validator::stats() const {
   stats.memory_bytes = classes_.MemoryBytes() + usage_.MemoryBytes() + chains_.MemoryBytes() +
                        records_.capacity() * sizeof(ChainRecord) + chain_edges_.capacity() * sizeof(ChainEdge) +
                        (chain_words_.capacity() + chain_contents_.capacity()) * sizeof(uint64_t) +
-                       chain_ends_.capacity() * sizeof(uint32_t) + census_.MemoryBytes() + graph_.MemoryBytes() + witnesses_.MemoryBytes();
+                       chain_ends_.capacity() * sizeof(uint32_t) + census_.MemoryBytes() + graph_.MemoryBytes() +
+                       witnesses_.MemoryBytes();
   if (events_ != nullptr) {
     stats.forgotten = events_->forgotten();
     stats.memory_bytes += events_->MemoryBytes() + event_pairs_.MemoryBytes() + event_edges_.capacity() * sizeof(ChainEdge);

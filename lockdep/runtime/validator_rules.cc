@@ -73,7 +73,8 @@ void Validator::AcquireUncommon(TaskContext& task, const LockMap& map, Mode mode
   if (map.ordered && OrderAscends(task, map, word)) word |= kOrdered;
   const uint64_t previous = task.key_;
   uint32_t nest = 0;
-  const uint64_t key = options.nest != nullptr ? NestKey(task, map, options, &word, &nest) : MixChainKey(previous ^ SiteSalt(task, options.site), word);
+  const uint64_t key = options.nest != nullptr ? NestKey(task, map, options, &word, &nest)
+                                               : MixChainKey(previous ^ SiteSalt(task, options.site), word);
   HeldLock held{&map, previous, word, options.site};
   held.nest = nest;
   task.held_.Push(held);
