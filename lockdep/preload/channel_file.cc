@@ -22,7 +22,8 @@ absl::Status Failed(absl::string_view what, const std::string& path) {
 absl::Status CreateChannel(const std::string& path) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return Failed("cannot create the report's file", path);
-  const bool made = ftruncate(fd, Channel::kBytes) == 0 && pwrite(fd, Channel::kMagic, sizeof Channel::kMagic, 0) == sizeof Channel::kMagic;
+  const bool made = ftruncate(fd, Channel::kBytes) == 0 &&
+                    pwrite(fd, Channel::kMagic, sizeof Channel::kMagic, 0) == sizeof Channel::kMagic;
   close(fd);
   return made ? absl::OkStatus() : Failed("cannot write the report's file", path);
 }

@@ -101,6 +101,7 @@ void BeforeFork() {
   process->nesting.Lock();
   process->threads_lock.Lock();
   sent_lock.Lock();
+  UserSiteLock();
   process->validator.LockForFork();
   PrivateHeapLock();
 }
@@ -108,6 +109,7 @@ void BeforeFork() {
 void UnlockAfterFork() {
   PrivateHeapUnlock();
   process->validator.UnlockAfterFork();
+  UserSiteUnlock();
   sent_lock.Unlock();
   process->threads_lock.Unlock();
   process->nesting.Unlock();
@@ -129,7 +131,10 @@ void AfterForkInChild() {
     if (thread != thread_local_state.state) Destroy(thread);
     thread = next;
   }
-  if (thread_local_state.state != nullptr) thread_local_state.state->tid = OwnTid();
+  if (ThreadState* thread = thread_local_state.state; thread != nullptr) {
+    thread->tid = OwnTid();
+    for (const HeldLock& held : thread->task.held()) LockEntry::Of(held.map)->inherited = true;
+  }
   process->thread_numbers.clear();
   process->channel.counters().processes.fetch_add(1, std::memory_order_relaxed);
   thread_local_state.inside = false;
@@ -169,7 +174,13 @@ void SetUpOnce() {
   errno = error;
 }
 
-__attribute__((constructor(101))) void Constructor() { SetUpOnce(); }
+__attribute__((constructor(101))) void Constructor() {
+  SetUpOnce();
+  const bool was_inside = thread_local_state.inside;
+  thread_local_state.inside = true;
+  ordeal_resolve_next_functions();
+  thread_local_state.inside = was_inside;
+}
 
 // After main and the program's exit handlers. Locks still held then are no finding: the process ends.
 __attribute__((destructor)) void Destructor() {
@@ -284,6 +295,10 @@ void ReleaseForOther(ThreadState& thread, LockEntry& lock, Site site, bool repor
 }
 
 void Reinitialised(ThreadState& thread, LockEntry& lock, bool held_now, Site site) {
+  if (lock.inherited && Holds(thread, lock)) {
+    Release(thread, lock, site);
+    held_now = false;
+  }
   if (held_now) {
     process->validator.Reinitialised(thread.task, lock.map(), site);
     thread_local_state.news = true;

@@ -28,6 +28,7 @@
 #include "lockdep/preload/channel.h"
 #include "lockdep/preload/lock_registry.h"
 #include "lockdep/preload/nesting_order.h"
+#include "lockdep/preload/user_site.h"
 #include "lockdep/runtime/validator.h"
 
 namespace ordeal::lockdep {
@@ -37,6 +38,7 @@ struct ThreadState {
 
   std::string name;  // before task, which points into it
   TaskContext task;
+  SiteCache sites;
   pid_t tid = 0;
   uint32_t releases_seen = 0;                // of CheckedProcess::foreign_releases
   int exit_rounds = 0;                       // destructor rounds left to wait before the thread counts as ended
@@ -102,6 +104,11 @@ inline void Leave(ThreadState&) {
 }
 
 // ---- between Enter and Leave
+
+// The place of the lock call whose interposed function has the frame `frame`: frame pointer, then return address.
+inline Site SiteAt(ThreadState& thread, const void* frame) {
+  return Site::FromAddress(UserSite(thread.sites, static_cast<const void* const*>(frame)[1], frame));
+}
 
 // Judges and records an acquisition: before it blocks, or after it succeeded without blocking (`trylock`).
 void AcquireNested(ThreadState& thread, LockEntry& lock, Mode mode, bool trylock, Site site);

@@ -15,7 +15,8 @@
   ORDEAL_LINKAGE __attribute__((visibility("default"))) result ordeal_interposed_##name parameters __asm__(#name); \
   ORDEAL_LINKAGE result ordeal_interposed_##name parameters
 
-// Where the program called the interposed function.
-#define ORDEAL_CALLER() __builtin_extract_return_addr(__builtin_return_address(0))
+// The interposed function's own frame: its return address lies in it, and behind it the caller's frame (UserSite). Functions that
+// take a `frame` want this.
+#define ORDEAL_FRAME() __builtin_frame_address(0)
 
 #endif  // ORDEAL_LOCKDEP_PRELOAD_INTERPOSE_H_

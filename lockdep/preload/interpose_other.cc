@@ -20,11 +20,11 @@ LockEntry* FindOrAdd(volatile void* object, PthreadKind kind) {
   return lock != nullptr ? lock : process->registry.AddUsed(Address(object), nullptr, kind);
 }
 
-void Forget(volatile void* object, bool held_now, const void* caller) {
+void Forget(volatile void* object, bool held_now, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = process->registry.Find(Address(object));
-  if (lock != nullptr) Reinitialised(*thread, *lock, held_now, Site::FromAddress(caller));
+  if (lock != nullptr) Reinitialised(*thread, *lock, held_now, SiteAt(*thread, frame));
   Leave(*thread);
 }
 
@@ -40,41 +40,41 @@ void AddCreated(volatile void* object, PthreadKind kind, bool signals) {
 
 // ---- semaphores, called from interpose_wait.c too: a wait can be cancelled, and C unwinds without our help
 
-extern "C" void ordeal_before_semaphore_wait(sem_t* semaphore, const void* caller) {
+extern "C" void ordeal_before_semaphore_wait(sem_t* semaphore, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = process->registry.Find(semaphore);
   if (lock != nullptr) {  // judged now, in case it never returns; held only when it has returned
-    Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(caller));
-    Release(*thread, *lock, Site::FromAddress(caller));
+    Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
+    Release(*thread, *lock, SiteAt(*thread, frame));
   }
   Leave(*thread);
 }
 
-extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* caller) {
+extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = process->registry.Find(semaphore);
   if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
-    Acquire(*thread, *lock, Mode::kExclusive, waited == 0, Site::FromAddress(caller));
+    Acquire(*thread, *lock, Mode::kExclusive, waited == 0, SiteAt(*thread, frame));
   }
   Leave(*thread);
 }
 
 ORDEAL_INTERPOSE(int, sem_init, (sem_t* semaphore, int shared, unsigned value)) {
-  Forget(semaphore, false, ORDEAL_CALLER());
+  Forget(semaphore, false, ORDEAL_FRAME());
   const int result = ordeal_real.sem_init(semaphore, shared, value);
   if (result == 0) AddCreated(semaphore, PthreadKind::kSemaphore, value != 1);
   return result;
 }
 
 ORDEAL_INTERPOSE(int, sem_destroy, (sem_t* semaphore)) {
-  Forget(semaphore, false, ORDEAL_CALLER());
+  Forget(semaphore, false, ORDEAL_FRAME());
   return ordeal_real.sem_destroy(semaphore);
 }
 
 ORDEAL_INTERPOSE(int, sem_close, (sem_t* semaphore)) {
-  Forget(semaphore, false, ORDEAL_CALLER());
+  Forget(semaphore, false, ORDEAL_FRAME());
   return ordeal_real.sem_close(semaphore);
 }
 
@@ -97,7 +97,7 @@ ORDEAL_INTERPOSE(sem_t*, sem_open, (const char* name, int flags, mode_t mode, un
 
 ORDEAL_INTERPOSE(int, sem_trywait, (sem_t* semaphore)) {
   const int result = ordeal_real.sem_trywait(semaphore);
-  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_CALLER());
+  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_FRAME());
   return result;
 }
 
@@ -106,7 +106,7 @@ ORDEAL_INTERPOSE(int, sem_post, (sem_t* semaphore)) {
   if (thread != nullptr) {
     LockEntry* lock = process->registry.Find(semaphore);
     if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
-      const Site site = Site::FromAddress(ORDEAL_CALLER());
+      const Site site = SiteAt(*thread, ORDEAL_FRAME());
       if (Holds(*thread, *lock)) {
         Release(*thread, *lock, site);
       } else {
@@ -122,7 +122,7 @@ ORDEAL_INTERPOSE(int, sem_post, (sem_t* semaphore)) {
 // ---- spinlocks
 
 ORDEAL_INTERPOSE(int, pthread_spin_init, (pthread_spinlock_t* lock, int shared)) {
-  Forget(lock, false, ORDEAL_CALLER());
+  Forget(lock, false, ORDEAL_FRAME());
   const int result = ordeal_real.pthread_spin_init(lock, shared);
   if (result == 0) AddCreated(lock, PthreadKind::kSpinlock, false);
   return result;
@@ -134,14 +134,14 @@ ORDEAL_INTERPOSE(int, pthread_spin_destroy, (pthread_spinlock_t* lock)) {
 #else
   const bool held = *lock != 0;
 #endif
-  Forget(lock, held, ORDEAL_CALLER());
+  Forget(lock, held, ORDEAL_FRAME());
   return ordeal_real.pthread_spin_destroy(lock);
 }
 
 ORDEAL_INTERPOSE(int, pthread_spin_lock, (pthread_spinlock_t* spinlock)) {
   if (ThreadState* thread = Enter()) {
     LockEntry* lock = FindOrAdd(spinlock, PthreadKind::kSpinlock);
-    if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(ORDEAL_CALLER()));
+    if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, ORDEAL_FRAME()));
     Leave(*thread);
   }
   return ordeal_real.pthread_spin_lock(spinlock);
@@ -152,7 +152,7 @@ ORDEAL_INTERPOSE(int, pthread_spin_trylock, (pthread_spinlock_t* spinlock)) {
   if (result != 0) return result;
   if (ThreadState* thread = Enter()) {
     LockEntry* lock = FindOrAdd(spinlock, PthreadKind::kSpinlock);
-    if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, true, Site::FromAddress(ORDEAL_CALLER()));
+    if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, true, SiteAt(*thread, ORDEAL_FRAME()));
     Leave(*thread);
   }
   return result;
@@ -162,7 +162,7 @@ ORDEAL_INTERPOSE(int, pthread_spin_unlock, (pthread_spinlock_t* spinlock)) {
   if (ThreadState* thread = Enter()) {
     LockEntry* lock = process->registry.Find(Address(spinlock));
     if (lock != nullptr) {
-      const Site site = Site::FromAddress(ORDEAL_CALLER());
+      const Site site = SiteAt(*thread, ORDEAL_FRAME());
       if (Holds(*thread, *lock)) {
         Release(*thread, *lock, site);
       } else {
@@ -176,25 +176,25 @@ ORDEAL_INTERPOSE(int, pthread_spin_unlock, (pthread_spinlock_t* spinlock)) {
 
 // ---- once: whoever calls it while the routine runs waits for it, so the routine runs as if it held a lock
 
-extern "C" LockEntry* ordeal_before_once(pthread_once_t* once, const void* caller) {
+extern "C" LockEntry* ordeal_before_once(pthread_once_t* once, const void* frame) {
   constexpr int kDone = 2;
   if (__atomic_load_n(once, __ATOMIC_ACQUIRE) == kDone) return nullptr;
   ThreadState* thread = Enter();
   if (thread == nullptr) return nullptr;
   LockEntry* lock = FindOrAdd(once, PthreadKind::kOnce);
   if (lock != nullptr) {
-    if (Holds(*thread, *lock)) Release(*thread, *lock, Site::FromAddress(caller));  // an exception left the routine
-    Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(caller));
+    if (Holds(*thread, *lock)) Release(*thread, *lock, SiteAt(*thread, frame));  // an exception left the routine
+    Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
   }
   Leave(*thread);
   return lock;
 }
 
-extern "C" void ordeal_after_once(LockEntry* lock, const void* caller) {
+extern "C" void ordeal_after_once(LockEntry* lock, const void* frame) {
   if (lock == nullptr) return;
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
-  Release(*thread, *lock, Site::FromAddress(caller));
+  Release(*thread, *lock, SiteAt(*thread, frame));
   Leave(*thread);
 }
 

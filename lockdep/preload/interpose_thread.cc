@@ -80,19 +80,19 @@ ORDEAL_INTERPOSE(int, thrd_create, (thrd_t* thread, int (*routine)(void*), void*
 }
 
 // True if the mutex is released by the wait: a recursive one that is held more than once is not.
-extern "C" int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* caller) {
+extern "C" int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* frame) {
   if (IsRecursive(mutex) && DepthOf(mutex) > 1) return 0;
-  BeforeMutexUnlock(mutex, caller);
-  if (LockEntry* lock = BeforeMutexLock(mutex, caller); lock != nullptr) MutexLockFailed(lock, caller);
+  BeforeMutexUnlock(mutex, frame);
+  if (LockEntry* lock = BeforeMutexLock(mutex, frame); lock != nullptr) MutexLockFailed(lock, frame);
   return 1;
 }
 
-extern "C" void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* caller) {
+extern "C" void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   uint64_t* tag = TagOf(mutex);
   LockEntry* lock = tag != nullptr ? process->registry.FindTagged(tag, mutex) : process->registry.Find(mutex);
-  if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(caller));
+  if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
   Leave(*thread);
 }
 

@@ -16,28 +16,28 @@
 
 struct wait_frame {
   pthread_mutex_t* mutex;
-  const void* caller;
+  const void* place;
   int released;
 };
 
-int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* caller);
-void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* caller);
-void ordeal_before_semaphore_wait(sem_t* semaphore, const void* caller);
-void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* caller);
-void* ordeal_before_once(pthread_once_t* once, const void* caller);
-void ordeal_after_once(void* lock, const void* caller);
+int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* frame);
+void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* frame);
+void ordeal_before_semaphore_wait(sem_t* semaphore, const void* frame);
+void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* frame);
+void* ordeal_before_once(pthread_once_t* once, const void* frame);
+void ordeal_after_once(void* lock, const void* frame);
 unsigned ordeal_thread_number(pthread_t thread);
 void ordeal_joined(pthread_t thread, unsigned number);
 
 /* Whichever way the wait ends, the thread has the mutex again. */
 static void wait_ended(void* argument) {
   const struct wait_frame* frame = argument;
-  if (frame->released) ordeal_after_condition_wait(frame->mutex, frame->caller);
+  if (frame->released) ordeal_after_condition_wait(frame->mutex, frame->place);
 }
 
 #define WAIT_ON_CONDITION(mutex_argument, real_call)                                      \
-  struct wait_frame frame = {(mutex_argument), ORDEAL_CALLER(), 0};                       \
-  frame.released = ordeal_before_condition_wait(frame.mutex, frame.caller);               \
+  struct wait_frame frame = {(mutex_argument), ORDEAL_FRAME(), 0};                       \
+  frame.released = ordeal_before_condition_wait(frame.mutex, frame.place);               \
   int result;                                                                             \
   pthread_cleanup_push(wait_ended, &frame);                                               \
   result = (real_call);                                                                   \
@@ -67,38 +67,38 @@ ORDEAL_INTERPOSE(int, cnd_timedwait, (cnd_t * condition, mtx_t* mutex, const str
 }
 
 ORDEAL_INTERPOSE(int, sem_wait, (sem_t * semaphore)) {
-  ordeal_before_semaphore_wait(semaphore, ORDEAL_CALLER());
+  ordeal_before_semaphore_wait(semaphore, ORDEAL_FRAME());
   const int result = ordeal_real.sem_wait(semaphore);
-  if (result == 0) ordeal_after_semaphore_wait(semaphore, 1, ORDEAL_CALLER());
+  if (result == 0) ordeal_after_semaphore_wait(semaphore, 1, ORDEAL_FRAME());
   return result;
 }
 
 ORDEAL_INTERPOSE(int, sem_timedwait, (sem_t * semaphore, const struct timespec* deadline)) {
   const int result = ordeal_real.sem_timedwait(semaphore, deadline);
-  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_CALLER());
+  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_FRAME());
   return result;
 }
 
 ORDEAL_INTERPOSE(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const struct timespec* deadline)) {
   const int result = ordeal_real.sem_clockwait(semaphore, clock, deadline);
-  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_CALLER());
+  if (result == 0) ordeal_after_semaphore_wait(semaphore, 0, ORDEAL_FRAME());
   return result;
 }
 
 struct once_frame {
   void* lock;
-  const void* caller;
+  const void* place;
 };
 
 static void once_ended(void* argument) {
   const struct once_frame* frame = argument;
-  ordeal_after_once(frame->lock, frame->caller);
+  ordeal_after_once(frame->lock, frame->place);
 }
 
 /* The routine may be cancelled or end the thread; a C++ exception that leaves it passes by, and the release is made up for
    when the routine is tried again. */
 ORDEAL_INTERPOSE(int, pthread_once, (pthread_once_t * once, void (*routine)(void))) {
-  struct once_frame frame = {ordeal_before_once(once, ORDEAL_CALLER()), ORDEAL_CALLER()};
+  struct once_frame frame = {ordeal_before_once(once, ORDEAL_FRAME()), ORDEAL_FRAME()};
   if (frame.lock == NULL) return ordeal_real.pthread_once(once, routine);
   int result;
   pthread_cleanup_push(once_ended, &frame);

@@ -85,6 +85,7 @@ LockEntry* LockRegistry::Add(const void* address, uint64_t* tag, PthreadKind kin
   entry->ordinal = next_ordinal_.fetch_add(1, std::memory_order_relaxed);
   entry->kind = kind;
   entry->robust = false;
+  entry->inherited = false;
   entry->stale_holder.store(nullptr, std::memory_order_relaxed);
   entry->signals.store(false, std::memory_order_relaxed);
   entry->address.store(address, std::memory_order_release);

@@ -35,6 +35,8 @@ struct LockEntry : Addressed, LockMap {
   PthreadKind kind = PthreadKind::kMutex;
   // Another task released it, so this one's stack is to forget it. Only compared.
   std::atomic<const TaskContext*> stale_holder{nullptr};
+  // Held by the thread that forked, in the child: its memory may be made a lock anew instead of being unlocked.
+  bool inherited = false;
   bool robust = false;  // made to be left locked by a thread that ends
   // A semaphore that was posted by a task that did not hold it: a signal, not a lock.
   std::atomic<bool> signals{false};

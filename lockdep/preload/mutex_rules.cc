@@ -27,13 +27,13 @@ bool HasAlready(const ThreadState& thread, const pthread_mutex_t* mutex) {
 
 }  // namespace
 
-void BeforeMutexInit(pthread_mutex_t* mutex, const void* caller) {
+void BeforeMutexInit(pthread_mutex_t* mutex, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   if (LockEntry* lock = Find(mutex); lock != nullptr) {
-    Reinitialised(*thread, *lock, IsLocked(mutex), Site::FromAddress(caller));
+    Reinitialised(*thread, *lock, IsLocked(mutex), SiteAt(*thread, frame));
   } else if (LockEntry* shared = process->registry.Find(mutex); shared != nullptr) {
-    Reinitialised(*thread, *shared, false, Site::FromAddress(caller));  // what lay there before was of another kind
+    Reinitialised(*thread, *shared, false, SiteAt(*thread, frame));  // what lay there before was of another kind
   }
   Leave(*thread);
 }
@@ -46,43 +46,43 @@ void MutexInitialised(pthread_mutex_t* mutex, const void*) {
   Leave(*thread);
 }
 
-LockEntry* BeforeMutexLock(pthread_mutex_t* mutex, const void* caller) {
+LockEntry* BeforeMutexLock(pthread_mutex_t* mutex, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return nullptr;
   LockEntry* lock = FindOrAdd(mutex);
   if (lock != nullptr && HasAlready(*thread, mutex)) lock = nullptr;
-  if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, Site::FromAddress(caller));
+  if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
   Leave(*thread);
   return lock;
 }
 
-void MutexLockFailed(LockEntry* lock, const void* caller) {
+void MutexLockFailed(LockEntry* lock, const void* frame) {
   if (lock == nullptr) return;
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
-  Release(*thread, *lock, Site::FromAddress(caller));
+  Release(*thread, *lock, SiteAt(*thread, frame));
   Leave(*thread);
 }
 
-void AfterMutexTrylock(pthread_mutex_t* mutex, const void* caller) {
+void AfterMutexTrylock(pthread_mutex_t* mutex, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = FindOrAdd(mutex);
   const bool again = IsRecursive(mutex) && DepthOf(mutex) > 1;
-  if (lock != nullptr && !again) Acquire(*thread, *lock, Mode::kExclusive, true, Site::FromAddress(caller));
+  if (lock != nullptr && !again) Acquire(*thread, *lock, Mode::kExclusive, true, SiteAt(*thread, frame));
   Leave(*thread);
 }
 
-void BeforeMutexUnlock(pthread_mutex_t* mutex, const void* caller) {
+void BeforeMutexUnlock(pthread_mutex_t* mutex, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = Find(mutex);
   const bool still_held = IsRecursive(mutex) && OwnedBy(mutex, thread->tid) && DepthOf(mutex) > 1;
   if (lock != nullptr && !still_held) {
     if (__builtin_expect(Holds(*thread, *lock), 1)) {
-      Release(*thread, *lock, Site::FromAddress(caller));
+      Release(*thread, *lock, SiteAt(*thread, frame));
     } else {
-      ReleaseForOther(*thread, *lock, Site::FromAddress(caller), true);
+      ReleaseForOther(*thread, *lock, SiteAt(*thread, frame), true);
     }
   }
   Leave(*thread);
@@ -97,14 +97,14 @@ LockEntry* BeforeMutexDestroy(pthread_mutex_t* mutex, bool* locked) {
   return lock;
 }
 
-void AfterMutexDestroy(LockEntry* lock, bool locked, bool destroyed, const void* caller) {
+void AfterMutexDestroy(LockEntry* lock, bool locked, bool destroyed, const void* frame) {
   if (lock == nullptr || (!locked && !destroyed)) return;
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   if (destroyed) {
-    Reinitialised(*thread, *lock, locked, Site::FromAddress(caller));
+    Reinitialised(*thread, *lock, locked, SiteAt(*thread, frame));
   } else {
-    process->validator.MemoryFreed(thread->task, &lock->map(), sizeof(LockMap), Site::FromAddress(caller));
+    process->validator.MemoryFreed(thread->task, &lock->map(), sizeof(LockMap), SiteAt(*thread, frame));
     thread_local_state.news = true;
   }
   Leave(*thread);

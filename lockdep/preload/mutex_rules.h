@@ -3,8 +3,8 @@
 // Thread-safety: any thread.
 // Invariants:    the real operation runs between the steps, outside the validator; its result and errno are the program's.
 // Example:
-//   LockEntry* lock = BeforeMutexLock(mutex, caller);
-//   if (real(mutex) != 0) MutexLockFailed(lock, caller);
+//   LockEntry* lock = BeforeMutexLock(mutex, frame);
+//   if (real(mutex) != 0) MutexLockFailed(lock, frame);
 #ifndef ORDEAL_LOCKDEP_PRELOAD_MUTEX_RULES_H_
 #define ORDEAL_LOCKDEP_PRELOAD_MUTEX_RULES_H_
 
@@ -14,20 +14,20 @@
 
 namespace ordeal::lockdep {
 
-void MutexInitialised(pthread_mutex_t* mutex, const void* caller);  // after the call, if it succeeded
+void MutexInitialised(pthread_mutex_t* mutex, const void* frame);  // after the call, if it succeeded
 // Before the object is initialised again: its tag is about to be wiped.
-void BeforeMutexInit(pthread_mutex_t* mutex, const void* caller);
+void BeforeMutexInit(pthread_mutex_t* mutex, const void* frame);
 
 // A lock call that may block for ever: judged before it does. Null: nothing to undo if it fails.
-LockEntry* BeforeMutexLock(pthread_mutex_t* mutex, const void* caller);
-void MutexLockFailed(LockEntry* lock, const void* caller);
+LockEntry* BeforeMutexLock(pthread_mutex_t* mutex, const void* frame);
+void MutexLockFailed(LockEntry* lock, const void* frame);
 // A try or timed call has succeeded: it holds, but did not have to wait for ever.
-void AfterMutexTrylock(pthread_mutex_t* mutex, const void* caller);
-void BeforeMutexUnlock(pthread_mutex_t* mutex, const void* caller);
+void AfterMutexTrylock(pthread_mutex_t* mutex, const void* frame);
+void BeforeMutexUnlock(pthread_mutex_t* mutex, const void* frame);
 
 // Around destruction. `destroyed`: it succeeded.
 LockEntry* BeforeMutexDestroy(pthread_mutex_t* mutex, bool* locked);
-void AfterMutexDestroy(LockEntry* lock, bool locked, bool destroyed, const void* caller);
+void AfterMutexDestroy(LockEntry* lock, bool locked, bool destroyed, const void* frame);
 
 }  // namespace ordeal::lockdep
 

@@ -1,7 +1,7 @@
 // Real programs under the real interposer. Each fault is paired with the same program without it.
 //
-// Method: RunUnderLockdep runs testdata/lock_programs (or cxx_programs) with its standard streams on files, and the test asserts
-// on the violations that come back and that output and exit status are the program's own.
+// Method: RunUnderLockdep runs testdata/lock_programs (or life_programs, cxx_programs) with its standard streams on files, and the
+// test asserts on the violations that come back and that output and exit status are the program's own.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -90,8 +90,9 @@ CheckedRun RunArguments(const std::vector<std::string>& argv, const PreloadOptio
 }
 
 // Runs the case and checks that it went as it does without the interposer.
-CheckedRun RunCase(const std::string& name, const PreloadOptions& options = {}) {
-  CheckedRun run = RunArguments({ORDEAL_LOCK_PROGRAMS, name}, options);
+CheckedRun RunCase(const std::string& name, const PreloadOptions& options = {},
+                   const char* program = ORDEAL_LOCK_PROGRAMS) {
+  CheckedRun run = RunArguments({program, name}, options);
   EXPECT_EQ(run.out, "done " + name + "\n");
   EXPECT_EQ(run.err, "to stderr\n");
   EXPECT_EQ(run.outcome.exit_status, 7);
@@ -100,6 +101,9 @@ CheckedRun RunCase(const std::string& name, const PreloadOptions& options = {}) 
 }
 
 std::vector<std::string> KindsOf(const std::string& name) { return RunCase(name).Kinds(); }
+std::vector<std::string> LifeKindsOf(const std::string& name) {
+  return RunCase(name, {}, ORDEAL_LIFE_PROGRAMS).Kinds();
+}
 using Kinds = std::vector<std::string>;
 
 TEST(PreloadTest, AnInversionOfTwoGlobalMutexesIsReportedWithNamesAndSites) {
@@ -110,7 +114,7 @@ TEST(PreloadTest, AnInversionOfTwoGlobalMutexesIsReportedWithNamesAndSites) {
   EXPECT_EQ(violation.signature, "circular: lock_a > lock_b");
   EXPECT_EQ(violation.grade, Grade::kFeasible);
   ASSERT_THAT(violation.cycle, SizeIs(2));
-  EXPECT_THAT(violation.acquiring.site.ToString(), HasSubstr("testdata/lock_programs.c:"));
+  EXPECT_THAT(violation.acquiring.site.ToString(), HasSubstr("testdata/lock_programs.h:"));
   EXPECT_THAT(violation.acquiring.site.ToString(), HasSubstr("(b_then_a)"));
   EXPECT_THAT(violation.cycle[0].to_site.ToString(), HasSubstr("(a_then_b)"));
   EXPECT_THAT(violation.task, HasSubstr("second_after_first"));
@@ -188,44 +192,45 @@ TEST(PreloadTest, SpinlocksOnceAndC11MutexesAreChecked) {
 }
 
 TEST(PreloadTest, MisuseIsReported) {
-  EXPECT_EQ(KindsOf("unlock_twice"), Kinds{"bad-unlock"});
-  EXPECT_EQ(KindsOf("unlock_by_other"), Kinds{"foreign-unlock"});
-  EXPECT_EQ(KindsOf("destroy_held"), Kinds{"held-freed"});
-  EXPECT_EQ(KindsOf("init_held"), Kinds{"held-freed"});
-  EXPECT_EQ(KindsOf("destroy_free"), Kinds{});
-  EXPECT_EQ(KindsOf("exit_holding"), Kinds{"held-at-exit"});
-  EXPECT_EQ(KindsOf("exit_clean"), Kinds{});
-  EXPECT_EQ(KindsOf("exit_unlocks_late"), Kinds{});
+  EXPECT_EQ(LifeKindsOf("unlock_twice"), Kinds{"bad-unlock"});
+  EXPECT_EQ(LifeKindsOf("unlock_by_other"), Kinds{"foreign-unlock"});
+  EXPECT_EQ(LifeKindsOf("destroy_held"), Kinds{"held-freed"});
+  EXPECT_EQ(LifeKindsOf("init_held"), Kinds{"held-freed"});
+  EXPECT_EQ(LifeKindsOf("destroy_free"), Kinds{});
+  EXPECT_EQ(LifeKindsOf("exit_holding"), Kinds{"held-at-exit"});
+  EXPECT_EQ(LifeKindsOf("exit_clean"), Kinds{});
+  EXPECT_EQ(LifeKindsOf("exit_unlocks_late"), Kinds{});
 }
 
 TEST(PreloadTest, AForkedChildKeepsTheOrdersAndIsChecked) {
-  EXPECT_EQ(KindsOf("fork_silent"), Kinds{});
-  const CheckedRun run = RunCase("fork_inverted");
+  EXPECT_EQ(LifeKindsOf("fork_silent"), Kinds{});
+  EXPECT_EQ(LifeKindsOf("fork_makes_anew"), Kinds{});
+  const CheckedRun run = RunCase("fork_inverted", {}, ORDEAL_LIFE_PROGRAMS);
   EXPECT_EQ(run.Kinds(), Kinds{"circular"});
   EXPECT_EQ(run.outcome.processes, 2);
-  EXPECT_EQ(RunCase("fork_while_busy").outcome.processes, 41);
+  EXPECT_EQ(RunCase("fork_while_busy", {}, ORDEAL_LIFE_PROGRAMS).outcome.processes, 41);
 }
 
 TEST(PreloadTest, AnExecutedProgramIsChecked) {
-  const CheckedRun run = RunArguments({ORDEAL_LOCK_PROGRAMS, "executes"});
+  const CheckedRun run = RunArguments({ORDEAL_LIFE_PROGRAMS, "executes"});
   EXPECT_EQ(run.out, "done abba\n");
   EXPECT_EQ(run.Kinds(), Kinds{"circular"});
 }
 
 TEST(PreloadTest, TheReportSurvivesACrashAndAnExitWithoutHandlers) {
-  const CheckedRun crashed = RunArguments({ORDEAL_LOCK_PROGRAMS, "crashes"});
+  const CheckedRun crashed = RunArguments({ORDEAL_LIFE_PROGRAMS, "crashes"});
   EXPECT_EQ(crashed.outcome.exit_status, 128 + SIGSEGV);
   EXPECT_EQ(crashed.Kinds(), Kinds{"circular"});
-  const CheckedRun quit = RunArguments({ORDEAL_LOCK_PROGRAMS, "quits"});
+  const CheckedRun quit = RunArguments({ORDEAL_LIFE_PROGRAMS, "quits"});
   EXPECT_EQ(quit.outcome.exit_status, 5);
   EXPECT_EQ(quit.Kinds(), Kinds{"circular"});
 }
 
-TEST(PreloadTest, AHundredThreadsAreChecked) { EXPECT_EQ(KindsOf("many_threads"), Kinds{}); }
+TEST(PreloadTest, AHundredThreadsAreChecked) { EXPECT_EQ(LifeKindsOf("many_threads"), Kinds{}); }
 
 TEST(PreloadTest, LocksOfALoadedLibraryAreChecked) {
-  EXPECT_EQ(KindsOf("plugin_silent"), Kinds{});
-  const CheckedRun run = RunCase("plugin_inverted");
+  EXPECT_EQ(LifeKindsOf("plugin_silent"), Kinds{});
+  const CheckedRun run = RunCase("plugin_inverted", {}, ORDEAL_LIFE_PROGRAMS);
   EXPECT_EQ(run.Kinds(), Kinds{"circular"});
   EXPECT_EQ(run.outcome.violations[0].signature, "circular: inner > outer");
 }
@@ -236,7 +241,7 @@ TEST(PreloadTest, ASignalSentToTheLauncherReachesTheProgram) {
   const pid_t launcher = fork();
   if (launcher == 0) {
     dup2(ready[1], STDOUT_FILENO);
-    const absl::StatusOr<PreloadOutcome> outcome = RunUnderLockdep({}, {ORDEAL_LOCK_PROGRAMS, "waits_for_signal"});
+    const absl::StatusOr<PreloadOutcome> outcome = RunUnderLockdep({}, {ORDEAL_LIFE_PROGRAMS, "waits_for_signal"});
     _exit(outcome.ok() ? outcome->exit_status : 1);
   }
   char line[6] = {};
@@ -276,12 +281,8 @@ TEST_P(CxxProgramTest, LocksInObjectsAreNamedByTheirFirstUse) {
   EXPECT_EQ(run.Kinds(), Kinds{"circular"});
   ASSERT_THAT(run.outcome.violations, SizeIs(1));
   EXPECT_THAT(run.outcome.violations[0].acquiring.node, HasSubstr("mutex used@testdata/cxx_programs.cc:"));
-}
-
-TEST(PreloadTest, TheSiteOfAnInlinedLockIsItsUsers) {
-  const CheckedRun run = RunArguments({ORDEAL_CXX_PROGRAMS, "heap_inverted"});
-  ASSERT_THAT(run.outcome.violations, SizeIs(1));
   EXPECT_THAT(run.outcome.violations[0].acquiring.site.ToString(), HasSubstr("testdata/cxx_programs.cc:"));
+  EXPECT_THAT(run.outcome.violations[0].conflicting.site.ToString(), HasSubstr("testdata/cxx_programs.cc:"));
 }
 
 TEST_P(CxxProgramTest, MemoryThatIsUsedAgainDoesNotInheritAClass) {

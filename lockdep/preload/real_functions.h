@@ -1,7 +1,8 @@
 // The functions that the interposer stands in front of, as the next library in the search order defines them.
 //
-// Thread-safety: Resolve runs once, before the program's first thread; afterwards the table is constant.
-// Invariants:    the mutex and rwlock entries are usable even before Resolve (dlsym may allocate, and malloc may lock).
+// Thread-safety: resolved before the program's first thread; afterwards the table is constant.
+// Invariants:    the mutex and rwlock entries are usable even before that. A function that this C library lacks stays null,
+//                and no program that runs on it calls it.
 // Example:       return real.pthread_mutex_lock(mutex);
 #ifndef ORDEAL_LOCKDEP_PRELOAD_REAL_FUNCTIONS_H_
 #define ORDEAL_LOCKDEP_PRELOAD_REAL_FUNCTIONS_H_
@@ -78,8 +79,10 @@ struct ordeal_real_functions {
 };
 extern struct ordeal_real_functions ordeal_real;
 
-// Idempotent.
+// The C library's own, without allocating or locking. Idempotent.
 void ordeal_resolve_real_functions(void);
+// Those of another interposer, if one is loaded behind this one. From a constructor only: the linker's locks are taken.
+void ordeal_resolve_next_functions(void);
 
 #ifdef __cplusplus
 }

@@ -132,7 +132,8 @@ void SourceLookup::AskAddr2line(const std::string& module, const std::set<uint64
       const std::string& function = lines[i];
       const std::string& file = lines[++i];
       if (!place->function.empty() && !place->is_wrapper) continue;
-      if (function == "??") continue;
+      // Without a line it names the nearest symbol before the address, which in a stripped file is any exported function.
+      if (function == "??" || ShortFileLine(file).empty()) continue;
       place->function = function.substr(0, function.find('('));
       place->file_line = ShortFileLine(file);
       place->is_wrapper = IsWrapper(function, file);

@@ -1,93 +1,12 @@
-/*
- * The programs that preload_test.cc runs under the interposer: one file, many mains, chosen by the first argument. Each prints
- * "done" and exits with 7, so that the test sees that output and status are kept. None of them ever really deadlocks: threads
- * run one after the other unless the case says otherwise.
- */
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <threads.h>
-#include <time.h>
-#include <unistd.h>
+/* Orders of every kind of lock. See lock_programs.h. */
+#include "lock_programs.h"
 
-static pthread_mutex_t lock_a = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t lock_b = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t lock_c = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t table = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_mutex_t checking = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static sem_t semaphore_a, semaphore_b;
-
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);         \
-      _exit(99);                                                              \
-    }                                                                         \
-  } while (0)
-
-static void lock(pthread_mutex_t* mutex) { CHECK(pthread_mutex_lock(mutex) == 0); }
-static void unlock(pthread_mutex_t* mutex) { CHECK(pthread_mutex_unlock(mutex) == 0); }
-
-/* `lock` and `unlock` would make one call site of all; the cases that assert on sites use the functions themselves. */
-static void* a_then_b(void* unused) {
-  pthread_mutex_lock(&lock_a);
-  pthread_mutex_lock(&lock_b);
-  pthread_mutex_unlock(&lock_b);
-  pthread_mutex_unlock(&lock_a);
-  return unused;
-}
-static void* b_then_a(void* unused) {
-  pthread_mutex_lock(&lock_b);
-  pthread_mutex_lock(&lock_a);
-  pthread_mutex_unlock(&lock_a);
-  pthread_mutex_unlock(&lock_b);
-  return unused;
-}
-
-/* Starts both before it joins either, so that they are concurrent by fork and join; the second waits for the first. */
-static sem_t first_is_done;
-static void* (*second_body)(void*);
-static void* second_after_first(void* unused) {
-  while (sem_wait(&first_is_done) != 0) {
-  }
-  return second_body(unused);
-}
-static void* (*first_body)(void*);
-static void* first(void* unused) {
-  void* result = first_body(unused);
-  sem_post(&first_is_done);
-  return result;
-}
-static void both(void* (*one)(void*), void* (*two)(void*)) {
-  pthread_t threads[2];
-  first_body = one;
-  second_body = two;
-  sem_init(&first_is_done, 0, 0);
-  CHECK(pthread_create(&threads[1], NULL, second_after_first, NULL) == 0);
-  CHECK(pthread_create(&threads[0], NULL, first, NULL) == 0);
-  pthread_join(threads[0], NULL);
-  pthread_join(threads[1], NULL);
-}
-static void one_after_the_other(void* (*one)(void*), void* (*two)(void*)) {
-  pthread_t thread;
-  CHECK(pthread_create(&thread, NULL, one, NULL) == 0);
-  pthread_join(thread, NULL);
-  CHECK(pthread_create(&thread, NULL, two, NULL) == 0);
-  pthread_join(thread, NULL);
-}
-
-static void abba(void) { both(a_then_b, b_then_a); }
-static void abab(void) { both(a_then_b, a_then_b); }
-static void abba_joined(void) { one_after_the_other(a_then_b, b_then_a); }
+static pthread_mutex_t lock_c = PTHREAD_MUTEX_INITIALIZER;
 
 static void* gated_ab(void* unused) {
   lock(&lock_c);
@@ -103,34 +22,6 @@ static void* gated_ba(void* unused) {
 }
 static void abba_gated(void) { both(gated_ab, gated_ba); }
 
-/* ---- the same mutexes made on the heap by one constructor */
-struct account {
-  pthread_mutex_t mutex;
-};
-static __attribute__((noinline)) struct account* new_account(void) {
-  struct account* account = malloc(sizeof *account);
-  pthread_mutex_init(&account->mutex, NULL);
-  return account;
-}
-static struct account* accounts[3];
-static void* accounts_up(void* unused) {
-  lock(&accounts[0]->mutex);
-  lock(&accounts[1]->mutex);
-  unlock(&accounts[1]->mutex);
-  unlock(&accounts[0]->mutex);
-  return unused;
-}
-static void* accounts_down(void* unused) {
-  lock(&accounts[1]->mutex);
-  lock(&accounts[0]->mutex);
-  unlock(&accounts[0]->mutex);
-  unlock(&accounts[1]->mutex);
-  return unused;
-}
-static void make_accounts(void) {
-  static volatile int count = 3; /* unrolled, the loop would be three creation sites */
-  for (int i = 0; i < count; ++i) accounts[i] = new_account();
-}
 static void nested_instances(void) {
   make_accounts();
   both(accounts_up, accounts_up);
@@ -201,9 +92,7 @@ static void* try_b_then_a(void* unused) {
   return unused;
 }
 static void* b_then_timed_a(void* unused) {
-  struct timespec deadline;
-  clock_gettime(CLOCK_REALTIME, &deadline);
-  deadline.tv_sec += 5;
+  const struct timespec deadline = {4102444800, 0}; /* the year 2100 */
   lock(&lock_b);
   CHECK(pthread_mutex_timedlock(&lock_a, &deadline) == 0);
   unlock(&lock_a);
@@ -435,240 +324,34 @@ static void c11_in_order(void) {
   mtx_destroy(&c11_b);
 }
 
-/* ---- misuse */
-static void unlock_twice(void) {
-  lock(&lock_a);
-  unlock(&lock_a);
-  pthread_mutex_unlock(&lock_a);
-}
-static void* unlock_a(void* unused) {
-  unlock(&lock_a);
-  return unused;
-}
-static void* exit_without_a(void* unused) {
-  lock(&lock_a);
-  unlock(&lock_a);
-  pthread_exit(unused);
-}
-static void unlock_by_other(void) {
-  lock(&lock_a);
-  one_after_the_other(unlock_a, exit_without_a);
-  lock(&lock_b); /* the order a, b, if lock_a still counted as held by this thread */
-  unlock(&lock_b);
-  both(b_then_a, b_then_a);
-}
-static void destroy_held(void) {
-  struct account* account = new_account();
-  lock(&account->mutex);
-  CHECK(pthread_mutex_destroy(&account->mutex) == EBUSY);
-  unlock(&account->mutex);
-  CHECK(pthread_mutex_destroy(&account->mutex) == 0);
-}
-static void init_held(void) {
-  struct account* account = new_account();
-  lock(&account->mutex);
-  pthread_mutex_init(&account->mutex, NULL);
-}
-static void destroy_free(void) {
-  for (int i = 0; i < 100; ++i) {
-    struct account* account = new_account();
-    lock(&account->mutex);
-    unlock(&account->mutex);
-    CHECK(pthread_mutex_destroy(&account->mutex) == 0);
-    free(account);
-  }
-}
-static void* exit_with_a(void* unused) {
-  lock(&lock_a);
-  return unused;
-}
-static void exit_holding(void) {
-  pthread_t thread;
-  pthread_create(&thread, NULL, exit_with_a, NULL);
-  pthread_join(thread, NULL);
-}
-static void exit_clean(void) { one_after_the_other(exit_without_a, exit_without_a); }
-static pthread_key_t late_key;
-static void late_unlock(void* mutex) { unlock(mutex); }
-static void* exit_through_key(void* unused) {
-  lock(&lock_a);
-  pthread_setspecific(late_key, &lock_a);
-  return unused;
-}
-static void exit_unlocks_late(void) {
-  pthread_key_create(&late_key, late_unlock);
-  both(exit_through_key, exit_through_key);
-}
-
-/* ---- processes */
-static void forks(int inverted) {
-  a_then_b(NULL);
-  const pid_t child = fork();
-  if (child == 0) {
-    if (inverted) {
-      both(b_then_a, b_then_a);
-    } else {
-      both(a_then_b, a_then_b);
-    }
-    exit(3);
-  }
-  int status;
-  waitpid(child, &status, 0);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
-}
-static void fork_silent(void) { forks(0); }
-static void fork_inverted(void) { forks(1); }
-static volatile int stop_churning;
-static void* churn(void* unused) {
-  while (!stop_churning) {
-    struct account* account = new_account();
-    lock(&account->mutex);
-    a_then_b(NULL);
-    unlock(&account->mutex);
-    pthread_mutex_destroy(&account->mutex);
-    free(account);
-  }
-  return unused;
-}
-/* Forks while other threads are busy inside the validator. */
-static void fork_while_busy(void) {
-  pthread_t threads[3];
-  for (int i = 0; i < 3; ++i) pthread_create(&threads[i], NULL, churn, NULL);
-  for (int i = 0; i < 40; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      struct account* account = new_account();
-      lock(&account->mutex);
-      unlock(&account->mutex);
-      pthread_mutex_destroy(&account->mutex);
-      free(account);
-      _exit(0);
-    }
-    int status;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  }
-  stop_churning = 1;
-  for (int i = 0; i < 3; ++i) pthread_join(threads[i], NULL);
-}
-static const char* program_name;
-static void executes(void) {
-  a_then_b(NULL);
-  fflush(stdout);
-  execl(program_name, program_name, "abba", (char*)NULL);
-  _exit(98);
-}
-static void crashes(void) {
-  abba();
-  fflush(stdout);
-  raise(SIGSEGV);
-}
-static void quits(void) {
-  abba();
-  fflush(stdout);
-  _exit(5);
-}
-
-/* ---- many threads */
-static void* many_body(void* unused) {
-  for (int i = 0; i < 200; ++i) a_then_b(unused);
-  return unused;
-}
-static void many(void* (*body)(void*)) {
-  pthread_t threads[100];
-  for (int i = 0; i < 100; ++i) CHECK(pthread_create(&threads[i], NULL, body, NULL) == 0);
-  for (int i = 0; i < 100; ++i) pthread_join(threads[i], NULL);
-}
-static void many_threads(void) { many(many_body); }
-
-/* ---- dlopen */
-static void loads(const char* function) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s", program_name);
-  char* slash = strrchr(path, '/');
-  CHECK(slash != NULL);
-  strcpy(slash + 1, "libpreload_test_plugin.so");
-  void* plugin = dlopen(path, RTLD_NOW);
-  if (plugin == NULL) fprintf(stderr, "%s\n", dlerror());
-  CHECK(plugin != NULL);
-  void* (*in_order)(void*) = (void* (*)(void*))dlsym(plugin, "plugin_in_order");
-  void* (*body)(void*) = (void* (*)(void*))dlsym(plugin, function);
-  CHECK(in_order != NULL && body != NULL);
-  both(in_order, body);
-  dlclose(plugin);
-  abab();
-}
-static void plugin_silent(void) { loads("plugin_in_order"); }
-static void plugin_inverted(void) { loads("plugin_inverted"); }
-
-static void interrupted(int signal) {
-  (void)signal;
-  _exit(42);
-}
-static void waits_for_signal(void) {
-  signal(SIGTERM, interrupted);
-  printf("ready\n");
-  fflush(stdout);
-  for (;;) pause();
-}
-
 int main(int argc, char** argv) {
-  static const struct {
-    const char* name;
-    void (*run)(void);
-  } cases[] = {{"abba", abba},
-               {"abab", abab},
-               {"abba_joined", abba_joined},
-               {"abba_gated", abba_gated},
-               {"nested_instances", nested_instances},
-               {"nested_instances_inverted", nested_instances_inverted},
-               {"rwlock_inverted", rwlock_inverted},
-               {"rwlock_readers", rwlock_readers},
-               {"recursive_silent", recursive_silent},
-               {"self_deadlock", self_deadlock},
-               {"trylock_backs_off", trylock_backs_off},
-               {"trylock_holds", trylock_holds},
-               {"timed_backs_off", timed_backs_off},
-               {"timed_fails", timed_fails},
-               {"robust_owner_dies", robust_owner_dies},
-               {"condition", condition},
-               {"condition_inverted", condition_inverted},
-               {"condition_cancelled", condition_cancelled},
-               {"semaphores_inverted", semaphores_inverted},
-               {"semaphores_in_order", semaphores_in_order},
-               {"semaphores_signal", semaphores_signal},
-               {"spinlocks_inverted", spinlocks_inverted},
-               {"spinlocks_in_order", spinlocks_in_order},
-               {"once_done_before", once_done_before},
-               {"c11_inverted", c11_inverted},
-               {"c11_in_order", c11_in_order},
-               {"unlock_twice", unlock_twice},
-               {"unlock_by_other", unlock_by_other},
-               {"destroy_held", destroy_held},
-               {"init_held", init_held},
-               {"destroy_free", destroy_free},
-               {"exit_holding", exit_holding},
-               {"exit_clean", exit_clean},
-               {"exit_unlocks_late", exit_unlocks_late},
-               {"fork_silent", fork_silent},
-               {"fork_inverted", fork_inverted},
-               {"fork_while_busy", fork_while_busy},
-               {"executes", executes},
-               {"crashes", crashes},
-               {"quits", quits},
-               {"many_threads", many_threads},
-               {"plugin_silent", plugin_silent},
-               {"plugin_inverted", plugin_inverted},
-               {"waits_for_signal", waits_for_signal}};
-  program_name = argv[0];
-  const char* name = argc > 1 ? argv[1] : "";
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    if (strcmp(name, cases[i].name) != 0) continue;
-    cases[i].run();
-    printf("done %s\n", name);
-    fprintf(stderr, "to stderr\n");
-    return 7;
-  }
-  fprintf(stderr, "no case '%s'\n", name);
-  return 2;
+  static const struct test_case cases[] = {
+      {"abba", abba},
+      {"abab", abab},
+      {"abba_joined", abba_joined},
+      {"abba_gated", abba_gated},
+      {"nested_instances", nested_instances},
+      {"nested_instances_inverted", nested_instances_inverted},
+      {"rwlock_inverted", rwlock_inverted},
+      {"rwlock_readers", rwlock_readers},
+      {"recursive_silent", recursive_silent},
+      {"self_deadlock", self_deadlock},
+      {"trylock_backs_off", trylock_backs_off},
+      {"trylock_holds", trylock_holds},
+      {"timed_backs_off", timed_backs_off},
+      {"timed_fails", timed_fails},
+      {"robust_owner_dies", robust_owner_dies},
+      {"condition", condition},
+      {"condition_inverted", condition_inverted},
+      {"condition_cancelled", condition_cancelled},
+      {"semaphores_inverted", semaphores_inverted},
+      {"semaphores_in_order", semaphores_in_order},
+      {"semaphores_signal", semaphores_signal},
+      {"spinlocks_inverted", spinlocks_inverted},
+      {"spinlocks_in_order", spinlocks_in_order},
+      {"once_done_before", once_done_before},
+      {"c11_inverted", c11_inverted},
+      {"c11_in_order", c11_in_order},
+      {NULL, NULL}};
+  return run_case(argc, argv, cases);
 }
