@@ -45,7 +45,7 @@ void Validator::BeginRun() {
   violations_.clear();
   reported_.clear();
   witnesses_.Clear();
-  graded_cycles_.clear();
+  reported_cycles_.clear();
   cycles_of_edge_.clear();
   if (events_ != nullptr) events_->Clear();
 }
@@ -212,7 +212,7 @@ void Validator::RecordWitness(const TaskContext& task, const HeldLock& holder, c
   witnesses_.Record(Index(edge), std::move(witness));
   const auto known = cycles_of_edge_.find(Index(edge));
   if (known == cycles_of_edge_.end()) return;
-  for (const size_t cycle : known->second) Grade(graded_cycles_[cycle]);
+  for (const size_t cycle : known->second) Grade(reported_cycles_[cycle]);
 }
 
 // The first run's dependencies are those of all runs, whose order the graph maintains.
@@ -250,25 +250,28 @@ void Validator::ReportCycle(const TaskContext& task, const HeldLock& holder, con
   for (const EdgeId id : path) AppendDescription(id, &violation.cycle);
   violation.cycle.insert(violation.cycle.end(), closing.begin(), closing.end());
   violation.signature = CycleSignature(violation.cycle);
-  if (options_.count_sites && edge != kNoEdge) {
-    std::vector<std::pair<NodeId, NodeId>> ends;
-    for (const EdgeId id : path) ends.emplace_back(graph_.edge(id).from, graph_.edge(id).to);
-    ends.emplace_back(graph_.edge(edge).from, graph_.edge(edge).to);
-    violation.hint = census_.Hint(ends, classes_);
-  }
   const size_t number = violations_.size();
   Report(std::move(violation));
-  if (!options_.grade_online || violations_.size() == number || edge == kNoEdge) return;
-  GradedCycle cycle{number, {}};
+  if (violations_.size() == number || edge == kNoEdge) return;
+  ReportedCycle cycle{number, {}};
   for (const EdgeId id : path) cycle.edges.push_back(Index(id));
   cycle.edges.push_back(Index(edge));
-  for (const uint32_t edge : cycle.edges) cycles_of_edge_[edge].push_back(graded_cycles_.size());
-  Grade(cycle);
-  graded_cycles_.push_back(std::move(cycle));
+  if (options_.count_sites) violations_.back().hint = HintOf(cycle);
+  if (options_.grade_online) {
+    for (const uint32_t id : cycle.edges) cycles_of_edge_[id].push_back(reported_cycles_.size());
+    Grade(cycle);
+  }
+  reported_cycles_.push_back(std::move(cycle));
+}
+
+std::string Validator::HintOf(const ReportedCycle& cycle) const {
+  std::vector<std::pair<NodeId, NodeId>> ends;
+  for (const uint32_t id : cycle.edges) ends.emplace_back(graph_.edge(EdgeId{id}).from, graph_.edge(EdgeId{id}).to);
+  return census_.Hint(ends, classes_);
 }
 
 // A later witness can only make a cycle more likely: the grade never falls.
-void Validator::Grade(const GradedCycle& cycle) {
+void Validator::Grade(const ReportedCycle& cycle) {
   Violation& violation = violations_[cycle.violation];
   if (violation.grade != lockdep::Grade::kOrder) return;
   CycleGrade grade = witnesses_.GradeCycle(cycle.edges);
@@ -357,7 +360,10 @@ void Validator::Report(Violation violation) {
 
 std::vector<Violation> Validator::Violations() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return violations_;
+  std::vector<Violation> violations = violations_;
+  if (!options_.count_sites) return violations;
+  for (const ReportedCycle& cycle : reported_cycles_) violations[cycle.violation].hint = HintOf(cycle);
+  return violations;
 }
 
 void Validator::ForEachChain(absl::FunctionRef<void(const std::vector<uint64_t>&)> visit) const {

@@ -122,12 +122,13 @@ class Validator {
   void Acquire(TaskContext& task, const LockMap& map, Mode mode, const AcquireOptions& options) {
     // No call but in the last place: then the fast path needs neither a stack frame nor saved registers.
     const bool uncommon = static_cast<unsigned>(options.subclass) >= kSubclasses || map.ordered ||
-                          options.nest != nullptr || task.history_ != nullptr || task.held_.full();
+                          options.nest != nullptr || task.history_ != nullptr || task.site_mask_ != 0 ||
+                          task.held_.full();
     if (__builtin_expect(uncommon, 0)) return AcquireUncommon(task, map, mode, options);
     const uint64_t word = ChainWord(NodeOf(map.lock_class, options.subclass), mode) | task.context_ |
                           (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
     const uint64_t previous = task.key_;
-    const uint64_t key = MixChainKey(previous ^ SiteSalt(task, options.site), word);
+    const uint64_t key = MixChainKey(previous, word);
     HeldLock& held = task.held_.PushUnset();
     held.map = &map;
     held.previous_key = previous;
@@ -245,7 +246,7 @@ class Validator {
 
   // Of the current run, in order of detection. Only while no other thread acquires.
   const std::vector<Violation>& violations() const { return violations_; }
-  // A copy, at any time.
+  // A copy, at any time; its hints count every place seen until now.
   std::vector<Violation> Violations() const;
   // The graph of all runs, and each node's interrupt usage in them. Only while no other thread acquires.
   const DependencyGraph& graph() const { return graph_; }
@@ -261,7 +262,7 @@ class Validator {
     uint32_t edges_count;
     uint64_t last_word;
   };
-  struct GradedCycle {
+  struct ReportedCycle {
     size_t violation;  // index in violations_
     std::vector<uint32_t> edges;
   };
@@ -285,7 +286,8 @@ class Validator {
   void AddDependencies(const TaskContext& task, std::vector<ChainEdge>* edges);
   void AddDependencies(const TaskContext& task, const HeldLock& holder, NodeId to, std::vector<ChainEdge>* edges);
   EdgeId AddDependency(const TaskContext& task, const HeldLock& holder, NodeId from, const HeldLock& acquired, NodeId to);
-  void Grade(const GradedCycle& cycle);
+  void Grade(const ReportedCycle& cycle);
+  std::string HintOf(const ReportedCycle& cycle) const;
   void RecordWitness(const TaskContext& task, const HeldLock& holder, const HeldLock& acquired, EdgeId edge);
   bool FindCycle(EdgeId edge, uint8_t kind, std::vector<EdgeId>* path);
   void JudgeEachRun();
@@ -366,8 +368,8 @@ class Validator {
   std::vector<TaskContext*> tasks_;  // attached
   WitnessBook witnesses_;            // only when grading online
   SiteCensus census_;                // only when counting sites
-  std::vector<GradedCycle> graded_cycles_;
-  absl::flat_hash_map<uint32_t, std::vector<size_t>> cycles_of_edge_;  // numbers in graded_cycles_
+  std::vector<ReportedCycle> reported_cycles_;
+  absl::flat_hash_map<uint32_t, std::vector<size_t>> cycles_of_edge_;  // numbers in reported_cycles_
   std::atomic<bool> follows_events_{false};  // events_ is there; set before the first task's acquisitions are remembered
   std::unique_ptr<EventBook> events_;
   ChainCache event_pairs_;  // (held, event, acquired before its trigger) that were judged
