@@ -34,6 +34,7 @@ void Closure::Raise(uint32_t task, uint32_t position) {
 }
 
 void Closure::Add(const Point& point) {
+  ++steps_;
   Raise(point.task, point.position);
   history_.order().ForEachInRow(point.row, [this](uint32_t task, uint32_t position) { Raise(task, position); });
 }
@@ -53,6 +54,7 @@ bool Closure::Close() {
 }
 
 bool Closure::Include(uint32_t id) {
+  ++steps_;
   const Section& section = history_.sections()[id];
   LockState& lock = locks_[section.instance];
   const uint32_t event = section.acquire_event + 1;

@@ -33,6 +33,8 @@ class Closure {
   bool Close();
   bool Contains(uint32_t task, uint32_t position) const { return position <= reached_[task]; }
   bool Contains(const Point& point) const { return Contains(point.task, point.position); }
+  // Critical sections looked at and clocks merged since construction.
+  uint64_t steps() const { return steps_; }
   // How many of its first events each task has done.
   const std::vector<uint32_t>& reached() const { return reached_; }
 
@@ -56,6 +58,7 @@ class Closure {
   std::vector<uint32_t> queue_;  // tasks that were raised
   std::vector<LockState> locks_;
   std::vector<uint32_t> touched_;  // locks
+  uint64_t steps_ = 0;
 };
 
 }  // namespace ordeal::lockdep

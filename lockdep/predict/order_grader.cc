@@ -79,28 +79,33 @@ std::vector<std::vector<ClassEdge>> OrderGrader::Cycles() const {
   struct Sighting {
     uint32_t node;
     ClassEdge edge;
+    uint32_t from_instance;
     Mode from_mode;
   };
   std::vector<Sighting> sightings;
   for (const auto& [ends, list] : dependencies_) {
     for (const Dependency& dependency : list) {
-      sightings.push_back({dependency.node, {NodeId{ends.first}, NodeId{ends.second}}, dependency.from_mode});
+      sightings.push_back({dependency.node,
+                           {NodeId{ends.first}, NodeId{ends.second}},
+                           dependency.owes ? kNoIndex : dependency.from_instance,
+                           dependency.from_mode});
     }
   }
   // Nodes are numbered as the trace first showed them.
   std::stable_sort(sightings.begin(), sightings.end(),
                    [](const Sighting& a, const Sighting& b) { return a.node < b.node; });
   std::vector<std::vector<ClassEdge>> cycles;
-  std::set<std::pair<uint32_t, uint8_t>> tried;
+  std::set<std::pair<uint32_t, bool>> tried;
   DependencyGraph graph;
   for (const Sighting& sighting : sightings) {
     const Mode to_mode = history_.nodes()[sighting.node].mode;
     const uint8_t kind = EdgeKind(sighting.from_mode, to_mode);
     if (sighting.edge.first == sighting.edge.second) {
-      // Two tasks that each hold one of the class and wait for the other's; not for readers that nobody blocks.
-      if (kind != kEdgeSR && tried.emplace(Index(sighting.edge.first), 255).second) {
-        cycles.push_back({sighting.edge, sighting.edge});
-      }
+      // One lock taken again, or two tasks that each hold one of the class and wait for the other's.
+      if (kind == kEdgeSR) continue;
+      const bool same = history_.nodes()[sighting.node].object == sighting.from_instance;
+      if (!tried.emplace(Index(sighting.edge.first), same).second) continue;
+      cycles.push_back(std::vector<ClassEdge>(same ? 1 : 2, sighting.edge));
       continue;
     }
     bool is_new = false;
@@ -135,7 +140,12 @@ GradedCycle OrderGrader::Grade(const std::vector<ClassEdge>& edges) const {
     search.relax = relax;
     search.chosen.clear();
     search.steps = 0;
-    if (!Extend(&search)) continue;
+    const bool found = Extend(&search);
+    if (search.steps > kStepsMax) {
+      cycle.reason = "not decided: too many sightings of its dependencies to compare";
+      return cycle;
+    }
+    if (!found) continue;
     for (const Dependency* dependency : search.chosen) cycle.edges.push_back(Describe(*dependency));
     cycle.instances = InstancesOf(cycle.edges);
     cycle.reason = ReasonOf(search);

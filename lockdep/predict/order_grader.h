@@ -25,7 +25,7 @@ using ClassEdge = std::pair<NodeId, NodeId>;
 
 class OrderGrader {
  public:
-  static constexpr int kStepsMax = 200'000;
+  static constexpr int kStepsMax = 20'000;
 
   explicit OrderGrader(const LockHistory* history);
 

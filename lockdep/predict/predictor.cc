@@ -28,7 +28,7 @@ void Predictor::FindFeasible() {
     }
     const std::string signature = Signature(pattern);
     if (!options_.every_pattern && signatures_.contains(signature)) return true;
-    if (stats_.checked >= options_.patterns_max) {
+    if (stats_.checked >= options_.patterns_max || closure_.steps() > options_.closure_steps_max) {
       stats_.complete = false;
       return false;
     }
@@ -41,6 +41,7 @@ void Predictor::FindFeasible() {
     return true;
   });
   if (search.exhausted()) stats_.complete = false;
+  stats_.closure_steps = closure_.steps();
 }
 
 bool Predictor::Check(const Pattern& pattern, GradedCycle* cycle) {

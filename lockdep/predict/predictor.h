@@ -32,8 +32,9 @@
 namespace ordeal::lockdep {
 
 struct PredictorOptions {
-  uint64_t search_steps_max = 20'000'000;  // of the enumeration of patterns
+  uint64_t search_steps_max = 5'000'000;  // of the enumeration of patterns
   uint64_t patterns_max = 100'000;         // that are checked
+  uint64_t closure_steps_max = 50'000'000;  // of all checks together: some seconds
   bool every_pattern = false;              // also those of a signature that is feasible already
 };
 
@@ -41,6 +42,7 @@ struct PredictorStats {
   uint64_t abstract_acquires = 0;
   uint64_t patterns = 0;  // enumerated
   uint64_t checked = 0;
+  uint64_t closure_steps = 0;
   bool complete = true;   // no bound was met: what is not feasible here is no sync-preserving deadlock
   size_t memory_bytes = 0;
 };

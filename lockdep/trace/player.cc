@@ -138,7 +138,7 @@ void Player::PlayAssertion(TaskContext& task, const LockEvent& event, Site site)
       break;
     case EventOp::kUnpin: {
       const auto cookie = cookies_.find({event.object, event.argument});
-      validator_.Unpin(task, MapOf(event.object), cookie == cookies_.end() ? 0 : cookie->second, site);
+      validator_.Unpin(task, MapOf(event.object), cookie == cookies_.end() ? ~0u : cookie->second, site);
       if (cookie != cookies_.end()) cookies_.erase(cookie);
       break;
     }
@@ -174,33 +174,33 @@ void Player::PlayEvent(TaskContext& task, const LockEvent& event, Site site) {
     case EventOp::kArrive: validator_.Trigger(task, MapOf(event.object), site, event.subclass); break;
     case EventOp::kOwe: validator_.Owe(task, MapOf(event.object), site, event.subclass); break;
     case EventOp::kDisown: validator_.Release(task, MapOf(event.object), site); break;
-    default: PlaySemaphore(StateOf(event.task), event, site); break;
+    case EventOp::kDown:
+    case EventOp::kUp: PlaySemaphore(StateOf(event.task), event, site); break;
+    default: PlayTask(StateOf(event.task), event, site); break;
   }
 }
 
 void Player::PlaySemaphore(TaskState& task, const LockEvent& event, Site site) {
   const bool mutex = symbols_.lock_row(event.object).count == 1;
-  LockMap* map = event.op == EventOp::kDown || event.op == EventOp::kUp ? &MapOf(event.object) : nullptr;
+  LockMap& map = MapOf(event.object);
   if (event.op == EventOp::kDown && mutex) {
     LockEvent acquire = event;
     acquire.op = EventOp::kAcquire;
     Acquire(task, acquire, site);
   } else if (event.op == EventOp::kDown) {
     const bool waits = !event.trylock() && (event.flags & kFlagTimed) == 0;
-    validator_.BeginWait(*task.context, *map, {.site = site, .check = waits});
-    validator_.EndWait(*task.context, *map);
-  } else if (event.op == EventOp::kUp && task.context->Holds(*map)) {
-    validator_.Release(*task.context, *map, site);
-  } else if (event.op == EventOp::kUp) {
+    validator_.BeginWait(*task.context, map, {.site = site, .check = waits});
+    validator_.EndWait(*task.context, map);
+  } else if (task.context->Holds(map)) {
+    validator_.Release(*task.context, map, site);
+  } else {
     // Somebody else downed it, if anybody: it passes on, and whoever waits for it waits for this task.
     for (TaskState& other : tasks_) {
-      if (other.context == nullptr || !other.context->Holds(*map)) continue;
-      validator_.HandOver(*other.context, *map);
+      if (other.context == nullptr || !other.context->Holds(map)) continue;
+      validator_.HandOver(*other.context, map);
       break;
     }
-    validator_.Trigger(*task.context, *map, site);
-  } else {
-    PlayTask(task, event, site);
+    validator_.Trigger(*task.context, map, site);
   }
 }
 
@@ -224,10 +224,23 @@ void Player::PlayTask(TaskState& task, const LockEvent& event, Site site) {
 
 void Player::PlayContext(TaskContext& task, const LockEvent& event, Site site) {
   switch (event.op) {
-    case EventOp::kHardirqEnter: validator_.EnterHardirq(task, (event.flags & kFlagThreaded) != 0); break;
-    case EventOp::kHardirqExit: validator_.LeaveHardirq(task); break;
-    case EventOp::kSoftirqEnter: validator_.EnterSoftirq(task); break;
-    case EventOp::kSoftirqExit: validator_.LeaveSoftirq(task); break;
+    // A handler runs with its own kind of interrupt off.
+    case EventOp::kHardirqEnter:
+      validator_.DisableHardirqs(task);
+      validator_.EnterHardirq(task, (event.flags & kFlagThreaded) != 0);
+      break;
+    case EventOp::kHardirqExit:
+      validator_.LeaveHardirq(task);
+      validator_.EnableHardirqs(task, site);
+      break;
+    case EventOp::kSoftirqEnter:
+      validator_.DisableSoftirqs(task);
+      validator_.EnterSoftirq(task);
+      break;
+    case EventOp::kSoftirqExit:
+      validator_.LeaveSoftirq(task);
+      validator_.EnableSoftirqs(task, site);
+      break;
     case EventOp::kHardirqsOff: validator_.DisableHardirqs(task); break;
     case EventOp::kHardirqsOn: validator_.EnableHardirqs(task, site); break;
     case EventOp::kSoftirqsOff: validator_.DisableSoftirqs(task); break;
