@@ -15,8 +15,20 @@ void HeldStack::Grow() {
   const size_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
   blocks_.push_back(std::make_unique<HeldLock[]>(capacity));
   std::copy(data_, data_ + size_, blocks_.back().get());
-  data_ = blocks_.back().get();
+  __atomic_store_n(&data_, blocks_.back().get(), __ATOMIC_RELAXED);
   capacity_ = capacity;
+}
+
+void HeldStack::Erase(size_t i) {
+  for (; i + 1 < size_; ++i) {
+    __atomic_store_n(&data_[i].map, data_[i + 1].map, __ATOMIC_RELAXED);
+    data_[i].previous_key = data_[i + 1].previous_key;
+    data_[i].word = data_[i + 1].word;
+    data_[i].site = data_[i + 1].site;
+    data_[i].pins = data_[i + 1].pins;
+    data_[i].nest = data_[i + 1].nest;
+  }
+  SetSize(size_ - 1);
 }
 
 TaskContext::TaskContext(const char* name, uint32_t id) : name_(name), id_(id) {}

@@ -68,21 +68,40 @@ class HeldStack {
   bool full() const { return size_ == capacity_; }
   // The slot of a new newest lock, to be filled member by member; only if not full(). A copy of a struct that was just
   // written would stall on its own stores (measured: 15 ns).
-  HeldLock& PushUnset() { return data_[size_++]; }
+  HeldLock& PushUnset(const LockMap* map) {
+    HeldLock& slot = data_[size_];
+    __atomic_store_n(&slot.map, map, __ATOMIC_RELAXED);
+    SetSize(size_ + 1);
+    return slot;
+  }
   void Push(const HeldLock& held) {
     if (full()) Grow();
-    data_[size_++] = held;
+    HeldLock& slot = PushUnset(held.map);
+    slot.previous_key = held.previous_key;
+    slot.word = held.word;
+    slot.site = held.site;
+    slot.pins = held.pins;
+    slot.nest = held.nest;
   }
-  void Pop() { --size_; }
-  void Erase(size_t i) {
-    for (; i + 1 < size_; ++i) data_[i] = data_[i + 1];
-    --size_;
+  void Pop() { SetSize(size_ - 1); }
+  void Erase(size_t i);
+  void Truncate(size_t size) { SetSize(size); }
+  // For other threads than the owner: whether the map of some lock that is held, or was a moment ago, matches.
+  template <typename Match>
+  const LockMap* FindFromOutside(const Match& match) const {
+    const size_t size = __atomic_load_n(&size_, __ATOMIC_ACQUIRE);  // pairs with SetSize: the block is at least as new
+    const HeldLock* data = __atomic_load_n(&data_, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < size; ++i) {
+      const LockMap* map = __atomic_load_n(&data[i].map, __ATOMIC_RELAXED);
+      if (match(map)) return map;
+    }
+    return nullptr;
   }
-  void Truncate(size_t size) { size_ = size; }
   size_t MemoryBytes() const { return capacity_ * 2 * sizeof(HeldLock); }
 
  private:
   void Grow();
+  void SetSize(size_t size) { __atomic_store_n(&size_, size, __ATOMIC_RELEASE); }  // a plain store on x86
 
   HeldLock* data_ = nullptr;
   size_t size_ = 0;

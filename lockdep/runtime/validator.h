@@ -129,8 +129,7 @@ class Validator {
                           (options.trylock ? kTrylock : 0) | (options.check ? 0 : kUnchecked);
     const uint64_t previous = task.key_;
     const uint64_t key = MixChainKey(previous, word);
-    HeldLock& held = task.held_.PushUnset();
-    held.map = &map;
+    HeldLock& held = task.held_.PushUnset(&map);
     held.previous_key = previous;
     held.word = word;
     held.site.file = options.site.file;

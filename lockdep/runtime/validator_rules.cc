@@ -222,7 +222,8 @@ void Validator::Join(TaskContext& parent, uint32_t child) {
 const TaskContext* Validator::FindHolder(const LockMap& map, const TaskContext* except) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const TaskContext* task : tasks_) {
-    if (task != except && task->Holds(map)) return task;
+    if (task == except) continue;
+    if (task->held_.FindFromOutside([&](const LockMap* held) { return held == &map; }) != nullptr) return task;
   }
   return nullptr;
 }
@@ -345,25 +346,26 @@ void Validator::Unpin(TaskContext& task, const LockMap& map, uint32_t cookie, Si
 }
 
 void Validator::MemoryFreed(TaskContext& task, const void* begin, size_t size, Site site) {
-  const auto check = [&](const TaskContext& owner) {
-    for (const HeldLock& held : owner.held_) {
-      if (!Contains(begin, size, held.map)) continue;
-      HeldLock freed = held;
-      if (site.line != 0) freed.site = site;
-      ReportSimple(ViolationKind::kHeldFreed, task, freed,
-                   &owner == &task ? std::string("its memory is freed or initialised")
-                                   : absl::StrCat("its memory is freed or initialised while ", owner.name(), " holds it"));
-    }
-  };
-  check(task);
-  std::vector<TaskContext*> others;
+  for (const HeldLock& held : task.held_) {
+    if (!Contains(begin, size, held.map)) continue;
+    HeldLock freed = held;
+    if (site.line != 0) freed.site = site;
+    ReportSimple(ViolationKind::kHeldFreed, task, freed, "its memory is freed or initialised");
+  }
+  const auto contained = [&](const LockMap* map) { return Contains(begin, size, map); };
+  const LockMap* elsewhere = nullptr;
+  std::string holder;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    others = tasks_;
+    for (size_t i = 0; i < tasks_.size() && elsewhere == nullptr; ++i) {
+      if (tasks_[i] == &task) continue;
+      elsewhere = tasks_[i]->held_.FindFromOutside(contained);
+      holder = tasks_[i]->name();
+    }
   }
-  for (const TaskContext* other : others) {
-    if (other != &task) check(*other);
-  }
+  if (elsewhere == nullptr) return;
+  ReportSimple(ViolationKind::kHeldFreed, task, NotHeld(*elsewhere, site),
+               absl::StrCat("its memory is freed or initialised while ", holder, " holds it"));
 }
 
 void Validator::Reinitialised(TaskContext& task, const LockMap& map, Site site) {
