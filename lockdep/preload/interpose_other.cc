@@ -1,7 +1,7 @@
 // Spinlocks, semaphores, once and dlclose.
 //
 // A semaphore that starts at 1 is a lock as long as whoever waited for it posts it. The first post by somebody else shows that
-// it is a signal: from then on it is waited for, never held. What a signal's waiter holds is still recorded as a dependency.
+// it is a signal, and so does a second wait by its holder: from then on it is waited for, never held. What a signal's waiter holds is still recorded as a dependency.
 #include <pthread.h>
 #include <semaphore.h>
 
@@ -44,6 +44,11 @@ extern "C" void ordeal_before_semaphore_wait(sem_t* semaphore, const void* frame
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = process->registry.Find(semaphore);
+  if (lock != nullptr && Holds(*thread, *lock)) {
+    // It waits again for what it waited for already: somebody else is to post it (so Python's conditions work).
+    lock->signals.store(true, std::memory_order_relaxed);
+    Release(*thread, *lock, SiteAt(*thread, frame));
+  }
   if (lock != nullptr) {  // judged now, in case it never returns; held only when it has returned
     Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
     Release(*thread, *lock, SiteAt(*thread, frame));

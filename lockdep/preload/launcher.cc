@@ -222,6 +222,15 @@ void NameSources(std::vector<Violation>& violations, bool lines) {
   }
 }
 
+// Orders contradict each other in a way that may or may not be excluded; everything else has happened.
+const char* Certainty(const Violation& violation) {
+  const bool same_lock = violation.acquiring.node == violation.conflicting.node &&
+                         violation.acquiring.instance == violation.conflicting.instance;
+  const bool is_order =
+      violation.kind == ViolationKind::kCircular || (violation.kind == ViolationKind::kRecursive && !same_lock);
+  return is_order ? GradeName(violation.grade) : "certain";
+}
+
 std::string Render(const PreloadOutcome& outcome) {
   std::string text;
   for (const Violation& violation : outcome.violations) absl::StrAppend(&text, RenderSplat(violation), "\n");
@@ -230,7 +239,7 @@ std::string Render(const PreloadOutcome& outcome) {
                   " of lock rules; ", outcome.locks, outcome.locks == 1 ? " lock" : " locks", " in ", outcome.processes,
                   outcome.processes == 1 ? " process\n" : " processes\n");
   for (const Violation& violation : outcome.violations) {
-    absl::StrAppend(&text, "  ", violation.kind == ViolationKind::kCircular ? GradeName(violation.grade) : "certain", ": ",
+    absl::StrAppend(&text, "  ", Certainty(violation), ": ",
                     SummarizeViolation(violation), "\n");
   }
   if (outcome.lost_bytes != 0) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How much slower lock-heavy programs run under `ordeal lockdep` than bare, and under helgrind and ThreadSanitizer.
 
-usage: overhead_table.py BUILD [--runs=N] [--threads=N] [--scale=F]
+usage: overhead_table.py BUILD [--runs=N] [--threads=N] [--scale=F] [--skip=TOOL]      e.g. --skip=helgrind, which takes minutes
 
 Prints a markdown table: median seconds of N runs and, in brackets, the range; then the slowdown, median by median. All tools run
 the same program with the same arguments, one after another, N rounds, so that a busy neighbour meets all of them. Start-up is
@@ -58,11 +58,12 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--skip", action="append", default=[])
     arguments = parser.parse_args()
     print("| program | tool | seconds: median (range) | slowdown |")
     print("|---|---|---|---|")
     for name, command, tsan in programs(arguments.build, arguments.threads, arguments.scale):
-        rows = list(tools(arguments.build, command, tsan))
+        rows = [row for row in tools(arguments.build, command, tsan) if row[0] not in arguments.skip]
         times = {tool: [] for tool, _, _ in rows}
         outputs = set()
         for _ in range(arguments.runs):
@@ -75,7 +76,7 @@ def main():
         bare = statistics.median(times["bare"])
         for tool, values in times.items():
             median = statistics.median(values)
-            print(f"| {name} | {tool} | {median:.3f} ({min(values):.3f} to {max(values):.3f}) | {median / bare:.2f} |")
+            print(f"| {name} | {tool} | {median:.3f} ({min(values):.3f} to {max(values):.3f}) | {median / bare:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -181,6 +181,7 @@ TEST(PreloadTest, SemaphoresAreLocksUntilSomebodyElsePostsThem) {
   EXPECT_EQ(KindsOf("semaphores_inverted"), Kinds{"circular"});
   EXPECT_EQ(KindsOf("semaphores_in_order"), Kinds{});
   EXPECT_EQ(KindsOf("semaphores_signal"), Kinds{});
+  EXPECT_EQ(KindsOf("semaphore_waited_twice"), Kinds{});
 }
 
 TEST(PreloadTest, SpinlocksOnceAndC11MutexesAreChecked) {

@@ -233,6 +233,19 @@ static void* wait_both(void* unused) {
   sem_wait(&semaphore_b);
   return unused;
 }
+static void* post_a(void* unused) {
+  sem_post(&semaphore_a);
+  return unused;
+}
+/* The holder waits again; another thread posts. */
+static void semaphore_waited_twice(void) {
+  pthread_t thread;
+  sem_init(&semaphore_a, 0, 1);
+  sem_wait(&semaphore_a);
+  pthread_create(&thread, NULL, post_a, NULL);
+  sem_wait(&semaphore_a);
+  pthread_join(thread, NULL);
+}
 static void semaphores_signal(void) {
   sem_init(&semaphore_a, 0, 1);
   sem_init(&semaphore_b, 0, 1);
@@ -347,6 +360,7 @@ int main(int argc, char** argv) {
       {"semaphores_inverted", semaphores_inverted},
       {"semaphores_in_order", semaphores_in_order},
       {"semaphores_signal", semaphores_signal},
+      {"semaphore_waited_twice", semaphore_waited_twice},
       {"spinlocks_inverted", spinlocks_inverted},
       {"spinlocks_in_order", spinlocks_in_order},
       {"once_done_before", once_done_before},
