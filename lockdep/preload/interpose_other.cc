@@ -1,7 +1,8 @@
 // Spinlocks, semaphores, once and dlclose.
 //
-// A semaphore that starts at 1 is a lock as long as whoever waited for it posts it. The first post by somebody else shows that
-// it is a signal, and so does a second wait by its holder: from then on it is waited for, never held. What a signal's waiter holds is still recorded as a dependency.
+// A semaphore that starts at 1 is a lock as long as whoever waited for it posts it. The first post by somebody else, or a second
+// wait by its holder, shows that it is a signal: from then on it is waited for, never held. What a signal's waiter holds is still
+// recorded as a dependency.
 #include <pthread.h>
 #include <semaphore.h>
 
