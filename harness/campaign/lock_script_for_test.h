@@ -1,7 +1,8 @@
 // Scenarios that are nothing but locks, written as one line a task.
 //
 // A program is words: +A takes A exclusively, ~A shared, -A releases it, *T spawns task T, =X sets flag X, ?X ends the task
-// unless X is set, !X ends it if X is set, ^X too, but sets X otherwise (one step). . is a scheduling point without meaning. All locks are rw-semaphores of a class each.
+// unless X is set, !X ends it if X is set, ^X too, but sets X otherwise (one step), . is a scheduling point without meaning.
+// All locks are rw-semaphores of a class each.
 //
 // Thread-safety: none.
 // Example:
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "harness/scenario/scenario.h"
 #include "harness/sync/rw_semaphore.h"
 #include "lockdep/support/check.h"
@@ -118,9 +120,9 @@ inline ScenarioEntry LockRing(const std::string& name, int n, int stagger) {
   std::vector<ScriptTask> tasks;
   std::string pause;
   for (int i = 0; i < n; ++i) {
-    const std::string mine = "L" + std::to_string(i);
-    const std::string next = "L" + std::to_string((i + 1) % n);
-    tasks.push_back({"task" + std::to_string(i), pause + "+" + mine + " +" + next + " -" + next + " -" + mine});
+    const std::string mine = absl::StrCat("L", i);
+    const std::string next = absl::StrCat("L", (i + 1) % n);
+    tasks.push_back({absl::StrCat("task", i), absl::StrCat(pause, "+", mine, " +", next, " -", next, " -", mine)});
     for (int step = 0; step < stagger; ++step) pause += ". ";
   }
   return LockScript(name, std::move(tasks));

@@ -87,6 +87,7 @@ class Campaign {
         ExploreOptions options{.strategy = strategy, .seed = report_.options.seed};
         options.schedules_max = kCanarySchedulesMax;
         options.seconds_max = kCanarySecondsMax;
+        options.confirm_schedules = 0;  // found is found
         ASSIGN_OR_RETURN(const ExploreResult result,
                          Explore(registry_, {scenario.name, filesystem, {bug.id}, scenario.default_faults}, options));
         canary.schedules += result.schedules;
@@ -140,6 +141,7 @@ class Campaign {
     options.schedules_max = 0;
     options.seconds_max = seconds;
     options.findings_max = 0;
+    options.confirm_schedules = 0;  // Keep does it, once for each that is new to the night
     const uint64_t before = report_.schedules();
     ASSIGN_OR_RETURN(ExploreResult result,
                      Explore(registry_, cell->spec, options, [&](const ExploreResult& so_far) {
@@ -150,6 +152,7 @@ class Campaign {
     cell->inconclusive += result.inconclusive;
     cell->seconds += result.seconds;
     for (UniqueFinding& found : result.findings) RETURN_IF_ERROR(Keep(std::move(found), cell));
+    for (AcrossSchedules& across : result.across) RETURN_IF_ERROR(KeepAcross(std::move(across), cell));
     return absl::OkStatus();
   }
 
@@ -174,11 +177,51 @@ class Campaign {
     kept.known_as = KnownAs(cell->spec, kept.found.finding.kind);
     kept.file = absl::StrCat("findings/", CorpusFileName(kept.found.entry));
     RETURN_IF_ERROR(WriteCorpusEntry(absl::StrCat(report_.options.directory, "/", kept.file), kept.found.entry));
+    if (kept.found.replays) {
+      RETURN_IF_ERROR(ConfirmFinding(registry_, confirm_options(), &kept.found));
+      ASSIGN_OR_RETURN(kept.confirmation_file, SaveConfirmation(&kept.found));
+    }
     progress_.Line(absl::StrCat(kept.known_as.empty() ? "NEW    " : "known  ", kept.found.finding.signature, "  (",
                                 cell->spec.scenario, cell->spec.filesystem.empty() ? "" : " on ", cell->spec.filesystem,
                                 ")"));
     report_.findings.push_back(std::move(kept));
     return WriteReport();  // whoever interrupts the night finds what was found
+  }
+
+  ConfirmOptions confirm_options() const { return {report_.options.confirm_schedules, report_.options.seed}; }
+
+  // "" if it was not confirmed.
+  template <typename Found>
+  absl::StatusOr<std::string> SaveConfirmation(Found* found) {
+    if (!found->confirmation.has_value() || !found->confirmation->confirmed) return std::string();
+    const CorpusEntry& entry = *found->confirmation->entry;
+    const std::string file = absl::StrCat("findings/", CorpusFileName(entry));
+    RETURN_IF_ERROR(WriteCorpusEntry(absl::StrCat(report_.options.directory, "/", file), entry));
+    NameConfirmation(file, found);
+    return file;
+  }
+
+  absl::Status KeepAcross(AcrossSchedules across, CellResult* cell) {
+    const auto same = [&](const Finding& known, const ScenarioSpec& spec) {
+      return known.signature == across.finding.signature && spec.scenario == cell->spec.scenario &&
+             spec.filesystem == cell->spec.filesystem;
+    };
+    for (const NightlyFinding& known : report_.findings) {
+      if (same(known.found.finding, known.found.entry.spec)) return absl::OkStatus();
+    }
+    for (const NightlyAcross& known : report_.across) {
+      if (same(known.across.finding, known.spec)) return absl::OkStatus();
+    }
+    ++cell->findings;
+    NightlyAcross kept{.across = std::move(across), .spec = cell->spec};
+    kept.known_as = KnownAs(cell->spec, kept.across.finding.kind);
+    RETURN_IF_ERROR(ConfirmAcross(registry_, cell->spec, confirm_options(), &kept.across));
+    ASSIGN_OR_RETURN(kept.confirmation_file, SaveConfirmation(&kept.across));
+    progress_.Line(absl::StrCat(kept.known_as.empty() ? "NEW    " : "known  ", kept.across.finding.signature,
+                                "  across schedules  (", cell->spec.scenario,
+                                cell->spec.filesystem.empty() ? "" : " on ", cell->spec.filesystem, ")"));
+    report_.across.push_back(std::move(kept));
+    return WriteReport();
   }
 
   // Which holes of the file system's protocol explain a finding: those that the scenario is known to find, else all of
@@ -229,9 +272,9 @@ uint64_t NightlyReport::missed_canaries() const {
 }
 
 uint64_t NightlyReport::new_findings() const {
-  return static_cast<uint64_t>(std::count_if(findings.begin(), findings.end(), [](const NightlyFinding& finding) {
-    return finding.known_as.empty();
-  }));
+  const auto is_new = [](const auto& finding) { return finding.known_as.empty(); };
+  return static_cast<uint64_t>(std::count_if(findings.begin(), findings.end(), is_new) +
+                               std::count_if(across.begin(), across.end(), is_new));
 }
 
 uint64_t NightlyReport::unrepeatable() const {

@@ -25,6 +25,7 @@ struct NightlyOptions {
   double seconds = 8 * 3600;
   std::string directory = "nightly-out";
   uint64_t seed = 1;
+  uint64_t confirm_schedules = 200;  // directed ones for each new lock cycle; 0: confirm nothing
 };
 
 // One known bug, switched on.
@@ -53,6 +54,15 @@ struct NightlyFinding {
   UniqueFinding found;
   std::vector<std::string> known_as;  // inherent bugs of the protocol that may explain it; empty: new
   std::string file;                   // relative to the report's folder
+  std::string confirmation_file;      // likewise; of a lock cycle that was confirmed
+};
+
+// A lock cycle whose halves occurred only in different schedules of one turn.
+struct NightlyAcross {
+  AcrossSchedules across;
+  ScenarioSpec spec;
+  std::vector<std::string> known_as;
+  std::string confirmation_file;  // "" if it was not confirmed
 };
 
 struct NightlyReport {
@@ -63,6 +73,7 @@ struct NightlyReport {
   std::vector<CanaryResult> canaries;
   std::vector<CellResult> cells;
   std::vector<NightlyFinding> findings;  // in order of discovery; one a (scenario, file system, signature)
+  std::vector<NightlyAcross> across;     // likewise; none that is among the findings
 
   uint64_t schedules() const;
   uint64_t found_canaries() const;

@@ -26,6 +26,16 @@ std::string Verdict(const NightlyReport& report) {
   return problems.empty() ? "nothing new found, every canary found" : absl::StrJoin(problems, ", ");
 }
 
+void AppendConfirmation(const std::optional<Confirmation>& confirmation, const std::string& file, std::string* out) {
+  if (!confirmation.has_value()) return;
+  if (!confirmation->confirmed) {
+    absl::StrAppend(out, "* not confirmed: ", confirmation->reason, "\n");
+    return;
+  }
+  absl::StrAppend(out, "* ", confirmation->reason, ": ", confirmation->deadlock->signature, "; replay: `ordeal replay ",
+                  file, " --verbose`\n");
+}
+
 void AppendFindings(const NightlyReport& report, bool known, std::string* out) {
   for (const NightlyFinding& finding : report.findings) {
     if (finding.known_as.empty() == known) continue;
@@ -39,7 +49,18 @@ void AppendFindings(const NightlyReport& report, bool known, std::string* out) {
     if (known) absl::StrAppend(out, "* known hole of this protocol: ", absl::StrJoin(finding.known_as, ", "), "\n");
     absl::StrAppend(out, "* replay: `ordeal replay ", finding.file, " --verbose`", "\n");
     if (!found.replays) absl::StrAppend(out, "* **does not replay**: ", found.replay_problem, "\n");
+    AppendConfirmation(found.confirmation, finding.confirmation_file, out);
     absl::StrAppend(out, "\n```\n", found.finding.details, "\n```\n");
+  }
+  for (const NightlyAcross& finding : report.across) {
+    if (finding.known_as.empty() == known) continue;
+    absl::StrAppend(out, "\n### ", finding.across.finding.signature, "\n\n", finding.across.finding.summary, "\n\n");
+    absl::StrAppend(out, "* seen across schedules of `", finding.spec.scenario, "`");
+    if (!finding.spec.filesystem.empty()) absl::StrAppend(out, " on `", finding.spec.filesystem, "`");
+    absl::StrAppend(out, ", faults: ", Faults(finding.spec), ": no single schedule has both halves\n");
+    if (known) absl::StrAppend(out, "* known hole of this protocol: ", absl::StrJoin(finding.known_as, ", "), "\n");
+    AppendConfirmation(finding.across.confirmation, finding.confirmation_file, out);
+    absl::StrAppend(out, "\n```\n", finding.across.finding.details, "\n```\n");
   }
 }
 
@@ -68,6 +89,17 @@ void AppendCells(const NightlyReport& report, std::string* out) {
 
 using Json = nlohmann::ordered_json;
 
+// null for what is no lock cycle, or was not tried.
+Json ConfirmationJson(const std::optional<Confirmation>& confirmation, const std::string& file) {
+  if (!confirmation.has_value()) return nullptr;
+  return Json{{"confirmed", confirmation->confirmed},
+              {"grade", lockdep::GradeName(confirmation->grade)},
+              {"reason", confirmation->reason},
+              {"schedules", confirmation->schedules},
+              {"instances", confirmation->instances},
+              {"file", file}};
+}
+
 Json FindingJson(const NightlyFinding& finding) {
   const UniqueFinding& found = finding.found;
   return Json{{"kind", FindingKindName(found.finding.kind)},
@@ -84,7 +116,22 @@ Json FindingJson(const NightlyFinding& finding) {
               {"run", found.first_run},
               {"count", found.count},
               {"replays", found.replays},
-              {"file", finding.file}};
+              {"file", finding.file},
+              {"confirmation", ConfirmationJson(found.confirmation, finding.confirmation_file)}};
+}
+
+Json AcrossJson(const NightlyAcross& finding) {
+  const Finding& found = finding.across.finding;
+  return Json{{"kind", FindingKindName(found.kind)},
+              {"signature", found.signature},
+              {"summary", found.summary},
+              {"details", found.details},
+              {"sites", found.sites},
+              {"known_as", finding.known_as},
+              {"scenario", finding.spec.scenario},
+              {"filesystem", finding.spec.filesystem},
+              {"faults", FaultNames(finding.spec.faults)},
+              {"confirmation", ConfirmationJson(finding.across.confirmation, finding.confirmation_file)}};
 }
 
 }  // namespace
@@ -93,7 +140,8 @@ std::string RenderMarkdown(const NightlyReport& report) {
   std::string out = absl::StrCat("# ordeal nightly: ", Verdict(report), "\n\n");
   absl::StrAppend(&out, "Started ", report.started, ", ran ", absl::StrFormat("%.0f", report.seconds), " s of ",
                   absl::StrFormat("%.0f", report.options.seconds), " s, seed ", report.options.seed, ". ",
-                  report.schedules(), " schedules in ", report.cells.size(), " cells; ", report.findings.size(),
+                  report.schedules(), " schedules in ", report.cells.size(), " cells; ",
+                  report.findings.size() + report.across.size(),
                   " distinct findings, ", report.new_findings(), " of them new.\n");
   absl::StrAppend(&out, "\n## New findings\n");
   if (report.new_findings() == 0) absl::StrAppend(&out, "\nNone.\n");
@@ -101,7 +149,7 @@ std::string RenderMarkdown(const NightlyReport& report) {
   AppendCanaries(report, &out);
   AppendCells(report, &out);
   absl::StrAppend(&out, "\n## Known findings\n\nOn historical file systems, whose protocols have these holes.\n");
-  if (report.findings.size() == report.new_findings()) absl::StrAppend(&out, "\nNone.\n");
+  if (report.findings.size() + report.across.size() == report.new_findings()) absl::StrAppend(&out, "\nNone.\n");
   AppendFindings(report, true, &out);
   return out;
 }
@@ -119,6 +167,8 @@ std::string RenderJson(const NightlyReport& report) {
             {"canaries_complete", report.canaries_complete}};
   json["findings"] = Json::array();
   for (const NightlyFinding& finding : report.findings) json["findings"].push_back(FindingJson(finding));
+  json["across_schedules"] = Json::array();
+  for (const NightlyAcross& finding : report.across) json["across_schedules"].push_back(AcrossJson(finding));
   json["canaries"] = Json::array();
   for (const CanaryResult& canary : report.canaries) {
     json["canaries"].push_back({{"bug", canary.bug},

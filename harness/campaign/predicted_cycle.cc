@@ -44,11 +44,12 @@ bool Assign(size_t edge, const std::vector<uint64_t>& tasks, uint64_t* visited, 
 std::vector<PredictedCycle::Edge> PredictedCycle::EdgesOf(const Violation& violation) {
   std::vector<Edge> edges;
   if (violation.kind == lockdep::ViolationKind::kRecursive) {
-    edges.push_back({violation.conflicting.node, violation.acquiring.node, false, violation.task});
+    edges.push_back({violation.conflicting.node, violation.acquiring.node, false, violation.task, false});
   }
   for (const lockdep::DependencyReport& dependency : violation.cycle) {
     if (edges.size() == kEdgesMax) break;
-    edges.push_back({dependency.from, dependency.to, dependency.from_event, dependency.task});
+    edges.push_back({dependency.from, dependency.to, dependency.from_event, dependency.task,
+                     dependency.from_event || dependency.to_event});
   }
   return edges;
 }
@@ -97,17 +98,19 @@ bool PredictedCycle::StandsAtEdge(const Candidate& task) {
 }
 
 bool PredictedCycle::Predicts(const Deadlock& deadlock, const LockClassTable& classes, const Violation& violation) {
-  if (!deadlock.is_cycle) return false;
   const std::vector<Edge> edges = EdgesOf(violation);
+  const bool has_event = std::any_of(edges.begin(), edges.end(), [](const Edge& edge) { return edge.event; });
+  // Who will trigger an event is not always known: then everybody is blocked, and no cycle is drawn.
+  if (!deadlock.is_cycle && !has_event) return false;
   std::vector<bool> waited(edges.size());
-  for (const Deadlock::Waiter& waiter : deadlock.cycle) {
+  for (const Deadlock::Waiter& waiter : deadlock.is_cycle ? deadlock.cycle : deadlock.blocked) {
     bool predicted = false;
     for (size_t i = 0; i < edges.size() && waiter.lock_class.has_value(); ++i) {
       if (!IsNodeOf(classes, *waiter.lock_class, edges[i].to)) continue;
       waited[i] = true;
       predicted = true;
     }
-    if (!predicted) return false;
+    if (!predicted && deadlock.is_cycle) return false;
   }
   return std::all_of(waited.begin(), waited.end(), [](bool reached) { return reached; });
 }

@@ -40,7 +40,8 @@ class PredictedCycle {
     std::string from;
     std::string to;
     bool from_event = false;
-    std::string task;  // who was seen to make it
+    std::string task;    // who was seen to make it
+    bool event = false;  // either end is one
     uint64_t seen = 0;  // bit t: task t stood there in some run
   };
   static std::vector<Edge> EdgesOf(const lockdep::Violation& violation);

@@ -13,6 +13,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/exit_status.h"
 #include "harness/cli/kernel_command.h"
+#include "harness/cli/lockdep_command.h"
 #include "harness/cli/model_graph.h"
 
 namespace ordeal {
@@ -38,11 +39,13 @@ class Program {
     AddCorpus();
     KernelHooks hooks;
     hooks.model_graph = [this](const std::string& filesystem) { return ModelOrderGraph(registry_, filesystem); };
+    AddLockdepCommand(app_, &lockdep_program_, &command_);
     AddKernelCommand(app_, hooks, &command_);
   }
 
   int Run(int argc, char** argv) {
     if (argc >= 1) run_.program = argv[0];
+    lockdep_program_ = CutLockdepProgram(&argc, argv);
     // An unknown verb gets a suggestion; the parser would only say that it did not expect it.
     if (argc < 2) return UnknownVerb(app_, "");
     const std::string first = argv[1];
@@ -85,6 +88,7 @@ class Program {
     verb->add_option("--save", run_.save, "Folder for what is found")->capture_default_str();
     verb->add_flag("--no-save", run_.no_save, "Save nothing");
     verb->add_flag("--keep-going", run_.keep_going, "Do not stop at the first finding");
+    verb->add_flag("--no-confirm", run_.no_confirm, "Do not look for a schedule that blocks on a lock cycle that was found");
     verb->add_flag("--json", run_.json, "Print JSON");
     verb->callback([this] { command_ = [this] { return RunCommand(registry_, run_); }; });
   }
@@ -92,6 +96,7 @@ class Program {
   void AddReplay() {
     CLI::App* verb = app_.add_subcommand("replay", "Repeats saved runs, twice: same finding and trace, or exit status 1");
     verb->add_option("path", replay_.paths, "Corpus files, or folders of them")->required();
+    verb->add_option("--lock-trace", replay_.lock_trace, "Write the locks of the run to this file: see 'ordeal lockdep --trace'");
     verb->add_flag("--verbose", replay_.verbose, "Print every step and the whole finding");
     verb->add_flag("--json", replay_.json, "Print JSON");
     verb->callback([this] { command_ = [this] { return ReplayCommand(registry_, replay_); }; });
@@ -102,6 +107,7 @@ class Program {
     verb->add_option("--time", nightly_.time, "How long: 2m, 8h")->capture_default_str();
     verb->add_option("--dir", nightly_.directory, "Folder for report.md, report.json and findings/")->capture_default_str();
     verb->add_option("--seed", nightly_.seed, "Another seed, other schedules")->capture_default_str();
+    verb->add_flag("--no-confirm", nightly_.no_confirm, "Do not look for schedules that block on lock cycles that were found");
     verb->add_flag("--json", nightly_.json, "Print the report as JSON");
     verb->callback([this] { command_ = [this] { return NightlyCommand(registry_, nightly_); }; });
   }
@@ -155,6 +161,7 @@ class Program {
   const Registry& registry_;
   CLI::App app_;
   std::function<int()> command_;
+  std::vector<std::string> lockdep_program_;
   ListArguments list_;
   RunArguments run_;
   ReplayArguments replay_;

@@ -112,7 +112,34 @@ TEST_F(CliTest, FoundBugSaysWhatWhereAndHowToReplay) {
   EXPECT_THAT(result.out, Not(HasSubstr("\033[")));  // no colours without a terminal
   const ProgramResult replay = Run({"replay", "ordeal-findings"});
   EXPECT_EQ(replay.status, 0) << replay.out;
-  EXPECT_THAT(replay.out, EndsWith("1 of 1 replayed, twice, with the recorded finding and trace\n"));
+  EXPECT_THAT(replay.out, EndsWith("2 of 2 replayed, twice, with the recorded finding and trace\n"));  // cycle and deadlock
+}
+
+TEST_F(CliTest, LockCycleIsConfirmedAndItsFileReplaysTheDeadlock) {
+  const ProgramResult result = Run({"run", "dining-philosophers", "--bug=naive-order", "--json"});
+  EXPECT_EQ(result.status, 1) << result.err;
+  const json found = json::parse(result.out)["findings"][0];
+  EXPECT_EQ(found["kind"], "lock-order");
+  const json confirmation = found["confirmation"];
+  EXPECT_EQ(confirmation["confirmed"], true) << confirmation;
+  EXPECT_EQ(confirmation["grade"], "confirmed");
+  const std::string file = confirmation["file"].get<std::string>();
+  EXPECT_THAT(found["details"].get<std::string>(), HasSubstr(file));  // the splat names it
+  const json replay = json::parse(Run({"replay", file, "--json"}).out)[0];
+  EXPECT_EQ(replay["verdict"], "same");
+  EXPECT_THAT(replay["found"].get<std::string>(), StartsWith("deadlock: "));
+  const json text = json::parse(Run({"run", "dining-philosophers", "--bug=naive-order", "--json", "--no-confirm"}).out);
+  EXPECT_EQ(text["findings"][0]["confirmation"], nullptr);
+}
+
+TEST_F(CliTest, LockTraceOfAReplayIsJudgedAgain) {
+  const std::string file = SaveOne();
+  EXPECT_EQ(Run({"replay", file, "--lock-trace=run.trace"}).status, 0);
+  const ProgramResult judged = Run({"lockdep", "--trace=run.trace"});
+  EXPECT_EQ(judged.status, 1) << judged.err;
+  EXPECT_THAT(judged.out, HasSubstr("fork 0"));
+  EXPECT_THAT(judged.out, HasSubstr("harness/scenario/dining_philosophers.cc:"));
+  ExpectUsageError({"replay", file, file, "--lock-trace=run.trace"}, "--lock-trace is the trace of one run");
 }
 
 // A run is a function of scenario and choices: whatever a process leaves in memory, addresses or hash seeds must not show.

@@ -30,12 +30,14 @@ struct RunArguments {
   std::string save = "ordeal-findings";
   bool no_save = false;
   bool keep_going = false;
+  bool no_confirm = false;
   bool json = false;
 };
 int RunCommand(const Registry& registry, const RunArguments& arguments);
 
 struct ReplayArguments {
   std::vector<std::string> paths;
+  std::string lock_trace;  // file for the locks of the run; one path only then
   bool verbose = false;
   bool json = false;
 };
@@ -45,6 +47,7 @@ struct NightlyArguments {
   std::string time = "8h";
   std::string directory = "nightly-out";
   std::string seed = "1";
+  bool no_confirm = false;
   bool json = false;
 };
 int NightlyCommand(const Registry& registry, const NightlyArguments& arguments);

@@ -19,6 +19,7 @@ absl::StatusOr<int> Nightly(const Registry& registry, const NightlyArguments& ar
   ASSIGN_OR_RETURN(options.seed, ParseCount("--seed", arguments.seed, 0));
   if (arguments.directory.empty()) return absl::InvalidArgumentError("--dir is empty");
   options.directory = arguments.directory;
+  if (arguments.no_confirm) options.confirm_schedules = 0;
   Progress progress(arguments.json);
   ASSIGN_OR_RETURN(const NightlyReport report, RunNightly(registry, options, progress));
   progress.Clear();

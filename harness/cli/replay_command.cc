@@ -3,12 +3,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "harness/campaign/lock_trace.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/exit_status.h"
 #include "harness/cli/paint.h"
 #include "harness/corpus/corpus_file.h"
 #include "harness/corpus/corpus_replay.h"
 #include "lockdep/support/status_macros.h"
+#include "lockdep/trace/trace_reader.h"
 
 namespace ordeal {
 namespace {
@@ -69,8 +71,20 @@ nlohmann::ordered_json ReplayJson(const FileReplay& replay, bool verbose) {
   return json;
 }
 
+absl::Status WriteLockTrace(const Registry& registry, const std::vector<std::string>& files, const std::string& out) {
+  if (files.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--lock-trace is the trace of one run, and there are ", files.size(), " files; name one"));
+  }
+  ASSIGN_OR_RETURN(const CorpusEntry entry, ReadCorpusEntry(files[0]));
+  const absl::StatusOr<lockdep::Trace> trace = LockTraceOf(registry, entry);
+  if (!trace.ok()) return absl::Status(trace.status().code(), absl::StrCat(files[0], ": ", std::string(trace.status().message())));
+  return WriteFileAtomically(out, lockdep::FormatTrace(*trace));
+}
+
 absl::StatusOr<int> Replay(const Registry& registry, const ReplayArguments& arguments) {
   ASSIGN_OR_RETURN(const std::vector<std::string> files, ListCorpusFiles(arguments.paths));
+  if (!arguments.lock_trace.empty()) RETURN_IF_ERROR(WriteLockTrace(registry, files, arguments.lock_trace));
   const Paint paint;
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   int same = 0;

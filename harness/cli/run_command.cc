@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstdio>
+#include <optional>
+#include <utility>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -47,6 +49,7 @@ absl::StatusOr<Plan> MakePlan(const Registry& registry, const RunArguments& argu
     ASSIGN_OR_RETURN(plan.options.seconds_max, ParseDuration("--time", arguments.time));
   }
   plan.options.findings_max = arguments.keep_going ? 0 : 1;
+  if (arguments.no_confirm) plan.options.confirm_schedules = 0;
   return plan;
 }
 
@@ -100,21 +103,57 @@ std::string Quoted(const std::string& path) {
   return absl::StrCat("'", absl::StrReplaceAll(path, {{"'", "'\\''"}}), "'");
 }
 
+// The files of one result: of each finding, and of the confirmation that it has.
+struct SavedFiles {
+  std::vector<std::string> findings;
+  std::vector<std::string> confirmations;  // "" without one
+  std::vector<std::string> across;         // likewise
+};
+
+void PrintConfirmation(const std::optional<Confirmation>& confirmation, const std::string& file,
+                       const std::string& program, const Paint& paint) {
+  if (!confirmation.has_value()) return;
+  if (!confirmation->confirmed) {
+    std::printf("  %s %s\n", paint.Bold("not confirmed:").c_str(), confirmation->reason.c_str());
+    return;
+  }
+  std::printf("  %s the tasks really block: %s\n", paint.Red(confirmation->reason + ":").c_str(),
+              confirmation->deadlock->signature.c_str());
+  if (file.empty()) return;
+  std::printf("  %s   %s\n  %s  %s replay %s --verbose\n", paint.Bold("saved").c_str(), file.c_str(),
+              paint.Bold("replay").c_str(), Quoted(program).c_str(), Quoted(file).c_str());
+}
+
+void PrintSites(const Finding& finding, const Paint& paint) {
+  if (finding.sites.empty()) return;
+  std::printf("  %s\n", paint.Bold("where").c_str());
+  std::vector<std::string> sites = finding.sites;
+  std::sort(sites.begin(), sites.end());
+  sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
+  for (const std::string& site : sites) std::printf("    %s\n", site.c_str());
+}
+
+void PrintAcross(const ExploreResult& result, const AcrossSchedules& across, const std::string& file,
+                 const std::string& program, const Paint& paint) {
+  std::printf("%s %s\n", paint.Red("FOUND").c_str(), paint.Bold(across.finding.summary).c_str());
+  std::printf("  in %s; its halves occur in different schedules, and none of those that were run has both\n\n",
+              Experiment(result.spec).c_str());
+  PrintIndented(WithoutTrailingNewlines(across.finding.details));
+  std::printf("\n");
+  PrintSites(across.finding, paint);
+  PrintConfirmation(across.confirmation, file, program, paint);
+  std::printf("\n");
+}
+
 void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const std::string& file,
-                  const std::string& program, const Paint& paint) {
+                  const std::string& confirmation_file, const std::string& program, const Paint& paint) {
   std::printf("%s %s\n", paint.Red("FOUND").c_str(), paint.Bold(found.finding.summary).c_str());
   std::printf("  in %s; strategy %s, seed %llu, schedule %llu\n\n", Experiment(result.spec).c_str(),
               result.strategy.c_str(), static_cast<unsigned long long>(result.seed),
               static_cast<unsigned long long>(found.first_run));
   PrintIndented(WithoutTrailingNewlines(found.finding.details));
   std::printf("\n");
-  if (!found.finding.sites.empty()) {
-    std::printf("  %s\n", paint.Bold("where").c_str());
-    std::vector<std::string> sites = found.finding.sites;
-    std::sort(sites.begin(), sites.end());
-    sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
-    for (const std::string& site : sites) std::printf("    %s\n", site.c_str());
-  }
+  PrintSites(found.finding, paint);
   for (const Finding& later : found.later) std::printf("  the same run also has: %s\n", later.summary.c_str());
   if (result.findings.size() > 1 || found.count > 1) {
     std::printf("  seen in %s schedules\n", Grouped(found.count).c_str());
@@ -128,13 +167,26 @@ void PrintFinding(const ExploreResult& result, const UniqueFinding& found, const
     std::printf("  %s  %s replay %s --verbose\n", paint.Bold("replay").c_str(), Quoted(program).c_str(),
                 Quoted(file).c_str());
   }
+  PrintConfirmation(found.confirmation, confirmation_file, program, paint);
   if (!found.replays) {
     std::printf("  %s %s\n", paint.Red("does not replay:").c_str(), found.replay_problem.c_str());
   }
   std::printf("\n");
 }
 
-nlohmann::ordered_json ResultJson(const ExploreResult& result, const std::vector<std::string>& files) {
+// null for a finding that is no lock cycle, or was not tried.
+nlohmann::ordered_json ConfirmationJson(const std::optional<Confirmation>& confirmation, const std::string& file) {
+  if (!confirmation.has_value()) return nullptr;
+  return {{"confirmed", confirmation->confirmed},
+          {"grade", lockdep::GradeName(confirmation->grade)},
+          {"reason", confirmation->reason},
+          {"schedules", confirmation->schedules},
+          {"instances", confirmation->instances},
+          {"deadlock", confirmation->deadlock.has_value() ? confirmation->deadlock->signature : std::string()},
+          {"file", file}};
+}
+
+nlohmann::ordered_json ResultJson(const ExploreResult& result, const SavedFiles& files) {
   nlohmann::ordered_json json{{"scenario", result.spec.scenario},
                               {"filesystem", result.spec.filesystem},
                               {"bugs", result.spec.bugs},
@@ -158,42 +210,78 @@ nlohmann::ordered_json ResultJson(const ExploreResult& result, const std::vector
                                 {"count", found.count},
                                 {"replays", found.replays},
                                 {"trace_hash", absl::StrFormat("0x%016x", found.entry.trace_hash)},
-                                {"file", files[i]}});
+                                {"file", files.findings[i]},
+                                {"confirmation", ConfirmationJson(found.confirmation, files.confirmations[i])}});
+  }
+  json["across_schedules"] = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < result.across.size(); ++i) {
+    const AcrossSchedules& across = result.across[i];
+    json["across_schedules"].push_back({{"signature", across.finding.signature},
+                                        {"summary", across.finding.summary},
+                                        {"details", across.finding.details},
+                                        {"sites", across.finding.sites},
+                                        {"confirmation", ConfirmationJson(across.confirmation, files.across[i])}});
   }
   return json;
+}
+
+// Saves the entry of a confirmed cycle and names it in the finding; "" if there is none or nothing is saved.
+template <typename Found>
+absl::StatusOr<std::string> SaveConfirmation(const RunArguments& arguments, Found* found) {
+  if (arguments.no_save || !found->confirmation.has_value() || !found->confirmation->confirmed) return std::string();
+  const CorpusEntry& entry = *found->confirmation->entry;
+  const std::string file = absl::StrCat(arguments.save, "/", CorpusFileName(entry));
+  RETURN_IF_ERROR(WriteCorpusEntry(file, entry));
+  NameConfirmation(file, found);
+  return file;
+}
+
+absl::StatusOr<SavedFiles> Save(const RunArguments& arguments, ExploreResult* result) {
+  SavedFiles files;
+  for (UniqueFinding& found : result->findings) {
+    files.findings.push_back(arguments.no_save ? "" : absl::StrCat(arguments.save, "/", CorpusFileName(found.entry)));
+    if (!arguments.no_save) RETURN_IF_ERROR(WriteCorpusEntry(files.findings.back(), found.entry));
+    ASSIGN_OR_RETURN(std::string file, SaveConfirmation(arguments, &found));
+    files.confirmations.push_back(std::move(file));
+  }
+  for (AcrossSchedules& across : result->across) {
+    ASSIGN_OR_RETURN(std::string file, SaveConfirmation(arguments, &across));
+    files.across.push_back(std::move(file));
+  }
+  return files;
 }
 
 absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments) {
   ASSIGN_OR_RETURN(const Plan plan, MakePlan(registry, arguments));
   Progress progress(arguments.json);
-  ASSIGN_OR_RETURN(const ExploreResult result,
+  ASSIGN_OR_RETURN(ExploreResult result,
                    Explore(registry, plan.spec, plan.options, [&](const ExploreResult& so_far) {
                      progress.Update([&] {
                        return absl::StrCat(Totals(so_far), ", ", so_far.findings.size(), " findings");
                      });
                    }));
   progress.Clear();
-  std::vector<std::string> files;
-  for (const UniqueFinding& found : result.findings) {
-    files.push_back(arguments.no_save ? "" : absl::StrCat(arguments.save, "/", CorpusFileName(found.entry)));
-    if (!arguments.no_save) RETURN_IF_ERROR(WriteCorpusEntry(files.back(), found.entry));
-  }
-  const int status = result.findings.empty() ? kExitQuiet : kExitFindings;
+  ASSIGN_OR_RETURN(const SavedFiles files, Save(arguments, &result));
+  const int status = result.quiet() ? kExitQuiet : kExitFindings;
   if (arguments.json) {
     std::printf("%s\n", ResultJson(result, files).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return status;
   }
   const Paint paint;
   for (size_t i = 0; i < result.findings.size(); ++i) {
-    PrintFinding(result, result.findings[i], files[i], arguments.program, paint);
+    PrintFinding(result, result.findings[i], files.findings[i], files.confirmations[i], arguments.program, paint);
   }
-  if (result.findings.empty()) {
+  for (size_t i = 0; i < result.across.size(); ++i) {
+    PrintAcross(result, result.across[i], files.across[i], arguments.program, paint);
+  }
+  if (result.quiet()) {
     std::printf("%s in %s: %s, strategy %s, seed %llu\n", paint.Green("nothing found").c_str(),
                 Experiment(result.spec).c_str(), Totals(result).c_str(), result.strategy.c_str(),
                 static_cast<unsigned long long>(result.seed));
   } else {
-    std::printf("%d distinct finding%s: %s%s\n", static_cast<int>(result.findings.size()),
-                result.findings.size() == 1 ? "" : "s", Totals(result).c_str(),
+    const size_t findings = result.findings.size() + result.across.size();
+    std::printf("%d distinct finding%s: %s%s\n", static_cast<int>(findings), findings == 1 ? "" : "s",
+                Totals(result).c_str(),
                 arguments.keep_going ? "" : "; stopped at the first, --keep-going looks for more");
   }
   return status;

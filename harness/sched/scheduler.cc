@@ -65,6 +65,7 @@ Scheduler::Task& Scheduler::NewTask(const char* name, TaskKind kind) {
   Task& task = *tasks_[static_cast<size_t>(tasks_used_++)];
   task.state = TaskState::kRunnable;
   task.kind = kind;
+  task.parent = current();
   task.started = false;
   task.name = name;
   task.next = {};
@@ -166,6 +167,7 @@ void Scheduler::ThrowUnlessReleasing(Task& task) {
 
 void Scheduler::SwitchToMain(RunEndKind kind) {
   end_kind_ = kind;
+  if (step_observer_ && options_.keep_trace && !unwinding_) step_observer_(/*run_ended=*/true);
   Task& self = *running_;
   running_ = nullptr;
   current_ = Index(kNoTask);
@@ -284,7 +286,10 @@ void Scheduler::Alarm() {
   FireDueTimers();
 }
 
-void Scheduler::KeepTraceStep() { trace_.push_back({steps_, current(), running_->next, std::string()}); }
+void Scheduler::KeepTraceStep() {
+  trace_.push_back({steps_, current(), running_->next, std::string()});
+  if (step_observer_) step_observer_(/*run_ended=*/false);
+}
 
 void Scheduler::NoteTrace(absl::string_view note) {
   if (!options_.keep_trace) return;

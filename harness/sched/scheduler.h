@@ -109,6 +109,9 @@ class Scheduler {
     spawn_observer_ = std::move(observer);
   }
 
+  // With options.keep_trace: called at each step, after the task has declared its operation, and when the run ends.
+  void set_step_observer(std::function<void(bool run_ended)> observer) { step_observer_ = std::move(observer); }
+
   // A label for reports, by creation ordinal. `name` must outlive the run. `waitable`: what acquiring the object, or waiting
   // for it, may block on; it must live as long as tasks declare such operations.
   ObjectId NewObject(const char* name, uint32_t number = 0, const Waitable* waitable = nullptr) {
@@ -125,6 +128,9 @@ class Scheduler {
   bool in_task() const { return current_ != Index(kNoTask); }
   int tasks() const { return tasks_used_; }
   TaskState task_state(TaskId task) const { return tasks_[Index(task)]->state; }
+  TaskId task_parent(TaskId task) const { return tasks_[Index(task)]->parent; }  // kNoTask: spawned outside any task
+  // What the task declared last.
+  const DeclaredOperation& declared(TaskId task) const { return tasks_[Index(task)]->next; }
   const char* task_name(TaskId task) const { return tasks_[Index(task)]->name; }
   // What a blocked task waits for; null for a task that can run, has ended or will wake by its timer.
   const Wait* blocked_on(TaskId task) const {
@@ -215,6 +221,7 @@ class Scheduler {
   struct Task {
     Fiber fiber;
     TaskId id{};
+    TaskId parent = kNoTask;
     TaskState state = TaskState::kEnded;
     TaskKind kind = TaskKind::kForeground;
     bool started = false;
@@ -298,6 +305,7 @@ class Scheduler {
 
   SchedulerOptions options_;
   std::function<void(TaskId, TaskId)> spawn_observer_;
+  std::function<void(bool)> step_observer_;
   std::vector<std::unique_ptr<Task>> tasks_;  // pooled; the first tasks_used_ belong to the run
   int tasks_used_ = 0;
   int foreground_live_ = 0;
