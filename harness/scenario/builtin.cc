@@ -14,8 +14,15 @@ Registry BuiltIn() {
                           bug.summary});
   }
   registry.Add(NaiveOrderBug());
+  registry.Add(DioSyncBeforeDioEndBug());
+  registry.Add(PageLockUnderDlmBug());
+  registry.Add(WorkqueueDependencyBug());
+  registry.Add(FlushUnderLockBug());
   registry.Add(MutexCounterScenario());
   registry.Add(DiningPhilosophersScenario());
+  registry.Add(DioSyncBeforeDioEndScenario());
+  registry.Add(Ocfs2PageLockDlmScenario());
+  registry.Add(WorkqueueFlushScenario());
   registry.Add(PunchHoleVsReadScenario());
   registry.Add(PunchHoleVsFaultScenario());
   registry.Add(DirectWriteVsReadScenario());

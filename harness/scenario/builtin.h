@@ -14,6 +14,15 @@ ScenarioEntry MutexCounterScenario();
 ScenarioEntry DiningPhilosophersScenario();
 BugEntry NaiveOrderBug();
 
+// Waits and events: each runs to its end in the quiet schedule, and is found there by the validator.
+ScenarioEntry DioSyncBeforeDioEndScenario();
+BugEntry DioSyncBeforeDioEndBug();  // B19
+ScenarioEntry Ocfs2PageLockDlmScenario();
+BugEntry PageLockUnderDlmBug();  // B46
+ScenarioEntry WorkqueueFlushScenario();
+BugEntry WorkqueueDependencyBug();  // B96
+BugEntry FlushUnderLockBug();
+
 // The page cache. Each is a small fixed workload.
 ScenarioEntry PunchHoleVsReadScenario();           // B01
 ScenarioEntry PunchHoleVsFaultScenario();          // B02

@@ -66,11 +66,18 @@ void PageLock::HandOverToIo() {
   owner_task_ = kNoTask;
 }
 
-void PageLock::UnlockFromIo() {
+void PageLock::TakeOverFromIo(lockdep::Site site) {
+  if (sim_.scheduler().unwinding()) return;
+  LD_CHECK(owner_ == Owner::kIo, "an I/O completion takes over a folio lock that no I/O request owns");
+  sim_.validator().Owe(sim_.context(), map_, site);
+}
+
+void PageLock::UnlockFromIo(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
   scheduler.Point(OperationKind::kRelease, id_);
   if (scheduler.unwinding()) return;
   LD_CHECK(owner_ == Owner::kIo, "an I/O completion unlocks a folio that no I/O request owns");
+  if (sim_.context().Holds(map_)) sim_.validator().Release(sim_.context(), map_, site);
   Release();
 }
 

@@ -9,7 +9,8 @@
 //   PageLock lock(sim, sim.Class("folio_lock", {.ordered_by_key = true}), "folio", 7);
 //   lock.Lock();
 //   lock.HandOverToIo();     // the task no longer owns it
-//   lock.UnlockFromIo();     // in the completion
+//   lock.TakeOverFromIo();   // in the completion, before it takes other locks
+//   lock.UnlockFromIo();
 #ifndef ORDEAL_HARNESS_SYNC_PAGE_LOCK_H_
 #define ORDEAL_HARNESS_SYNC_PAGE_LOCK_H_
 
@@ -34,7 +35,9 @@ class PageLock : public Waitable {
   void WaitUnlocked(lockdep::Site site = lockdep::Site::Here());
 
   void HandOverToIo();
-  void UnlockFromIo();
+  // The completion begins: what the current task waits for before it unlocks, whoever wants the lock waits for.
+  void TakeOverFromIo(lockdep::Site site = lockdep::Site::Here());
+  void UnlockFromIo(lockdep::Site site = lockdep::Site::Here());
 
   Owner owner() const { return owner_; }
   TaskId owner_task() const { return owner_task_; }

@@ -11,19 +11,32 @@ uint32_t ContextId(uint16_t task) { return task + uint32_t{1}; }
 
 Simulation::Simulation(SchedulerOptions options, lockdep::ValidatorOptions validator)
     : scheduler_(options), validator_(validator), main_context_("main") {
-  if (!validator.grade_online) return;
+  grades_ = validator.grade_online;
+  if (grades_) ObserveSpawns();
+}
+
+void Simulation::ObserveSpawns() {
   scheduler_.set_spawn_observer([this](TaskId parent, TaskId child) { ObserveSpawn(parent, child); });
 }
 
-// What is spawned outside any task, after others have ended, comes after them.
+// What is spawned outside any task, after others have ended, comes after them; what is spawned first comes after nothing.
 void Simulation::ObserveSpawn(TaskId parent, TaskId child) {
   lockdep::TaskContext& context = NewContext(Index(parent));
+  bool first = !grades_ && parent == kNoTask;
   if (parent == kNoTask) {
     for (uint16_t task = 0; task < Index(child); ++task) {
-      if (scheduler_.task_state(TaskId{task}) == TaskState::kEnded) validator_.Join(context, ContextId(task));
+      if (scheduler_.task_state(TaskId{task}) != TaskState::kEnded) continue;
+      validator_.Join(context, ContextId(task));
+      first = false;
     }
   }
-  validator_.Fork(context, ContextId(Index(child)));
+  if (!first) validator_.Fork(context, ContextId(Index(child)));
+}
+
+void Simulation::StartFollowingEvents() {
+  follows_events_ = true;
+  if (!grades_) ObserveSpawns();
+  for (size_t i = 0; i < contexts_used_; ++i) validator_.RememberAcquisitions(*contexts_[i]);
 }
 
 void Simulation::BeginRun(ChoiceRecorder* choices) {
@@ -48,6 +61,7 @@ lockdep::TaskContext& Simulation::NewContext(uint16_t task) {
     if (contexts_used_ == contexts_.size()) contexts_.push_back(std::make_unique<lockdep::TaskContext>());
     const uint16_t next = static_cast<uint16_t>(contexts_used_);
     contexts_[contexts_used_]->Reset(scheduler_.task_name(TaskId{next}), ContextId(next));
+    if (follows_events_) validator_.RememberAcquisitions(*contexts_[contexts_used_]);
   }
   return *contexts_[task];
 }

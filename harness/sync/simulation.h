@@ -47,9 +47,16 @@ class Simulation {
   const lockdep::TaskContext* context_of(TaskId task) const {
     return Index(task) < contexts_used_ ? contexts_[Index(task)].get() : nullptr;
   }
+  // From now on, in this run and later ones, what tasks acquire is remembered for what they wake up without owing it. Not the
+  // default: common guard locks are not considered, and page cache operations rely on them.
+  void FollowEvents() {
+    if (!follows_events_) StartFollowingEvents();
+  }
 
  private:
   lockdep::TaskContext& NewContext(uint16_t task);
+  void StartFollowingEvents();
+  void ObserveSpawns();
   void ObserveSpawn(TaskId parent, TaskId child);
 
   Scheduler scheduler_;
@@ -57,6 +64,8 @@ class Simulation {
   lockdep::TaskContext main_context_;
   std::vector<std::unique_ptr<lockdep::TaskContext>> contexts_;  // pooled; the first contexts_used_ belong to the run
   size_t contexts_used_ = 0;
+  bool grades_ = false;
+  bool follows_events_ = false;
 };
 
 }  // namespace ordeal

@@ -1,8 +1,11 @@
 // Events: the wait queue that everything else builds on, and the three forms the page cache uses. A wait is told to the
 // validator as an acquisition of the event's class that is never held, so the order "held locks -> event" is in its graph.
+// A wake-up is told as a trigger. Whoever is known to be responsible says so (Owe); in a simulation that follows events what a
+// task acquired before a wake-up that it did not owe may be in the way of the waiter, too (docs/events.md).
 //
 // Thread-safety: tasks of one simulation.
-// Invariants:    a waiter re-tests its condition after each wake-up (wake-ups may be spurious).
+// Invariants:    a waiter re-tests its condition after each wake-up (wake-ups may be spurious); what is owed is triggered or
+//                handed over before its task ends.
 // Example:
 //   WaitQueue queue(sim, sim.Class("reclaim progress", {.is_event = true}), "reclaim");
 //   queue.WaitUntil([&] { return free_pages > 0; });
@@ -18,15 +21,24 @@ namespace ordeal {
 class WaitQueue : public Waitable {
  public:
   WaitQueue(Simulation& sim, lockdep::LockClassId event_class, const char* name = "event", uint32_t number = 0);
+  ~WaitQueue() override;
 
   // Returns once condition() is true; it is tested before sleeping, without a gap.
   template <typename Condition>
   void WaitUntil(Condition condition, lockdep::Site site = lockdep::Site::Here()) {
     BeginWait(site);
     while (!condition()) Sleep(site);
+    EndWait();
   }
-  void WakeOne();
-  void WakeAll();
+  void WakeOne(lockdep::Site site = lockdep::Site::Here());
+  void WakeAll(lockdep::Site site = lockdep::Site::Here());
+
+  // From here on the current task must wake the waiters: whatever it waits for before it does, they wait for.
+  void Owe(lockdep::Site site = lockdep::Site::Here());
+  // ... no more: somebody else will, who says Owe when it begins. Nothing if the task does not owe it.
+  void HandOver();
+  // Only now can anybody have to wait. `anew`: earlier wake-ups satisfy nobody any more.
+  void Arm(bool anew = true);
   bool has_waiters() const { return !waiters_.empty(); }
   ObjectId id() const { return id_; }
 
@@ -37,12 +49,14 @@ class WaitQueue : public Waitable {
 
  private:
   void BeginWait(lockdep::Site site);
+  void EndWait();
   void Sleep(lockdep::Site site);
 
   Simulation& sim_;
   lockdep::LockMap map_;
   ObjectId id_;
   TaskId trigger_ = kNoTask;
+  bool told_ = false;  // the validator knows of it
   TaskQueue waiters_;
 };
 
@@ -51,15 +65,18 @@ class Completion {
  public:
   Completion(Simulation& sim, lockdep::LockClassId event_class, const char* name = "completion", uint32_t number = 0)
       : queue_(sim, event_class, name, number) {}
-  void Complete() {
+  void Complete(lockdep::Site site = lockdep::Site::Here()) {
     done_ = true;
-    queue_.WakeAll();
+    queue_.WakeAll(site);
   }
   void Wait(lockdep::Site site = lockdep::Site::Here()) {
     queue_.WaitUntil([this] { return done_; }, site);
   }
   bool done() const { return done_; }
-  void Reset() { done_ = false; }
+  void Reset() {
+    done_ = false;
+    queue_.Arm();
+  }
   WaitQueue& queue() { return queue_; }
 
  private:
@@ -72,10 +89,13 @@ class WritebackBit {
  public:
   WritebackBit(Simulation& sim, lockdep::LockClassId event_class, const char* name = "writeback", uint32_t number = 0)
       : queue_(sim, event_class, name, number) {}
-  void Set() { set_ = true; }
-  void Clear() {
+  void Set() {
+    set_ = true;
+    queue_.Arm();
+  }
+  void Clear(lockdep::Site site = lockdep::Site::Here()) {
     set_ = false;
-    queue_.WakeAll();
+    queue_.WakeAll(site);
   }
   bool is_set() const { return set_; }
   void WaitClear(lockdep::Site site = lockdep::Site::Here()) {
@@ -89,12 +109,17 @@ class WritebackBit {
 };
 
 // inode_dio_begin / _end / _wait: a count that is waited down to zero. Does not keep new ones out by itself.
+//
+// A completion that runs without the locks under which the count was raised says TakeOver when it begins: what it waits for
+// before its End, a drain waits for. Who begins and ends under one lock, which a drain holds too, says nothing: the drain is
+// never in its way, but the validator knows classes only.
 class CounterDrain {
  public:
   CounterDrain(Simulation& sim, lockdep::LockClassId event_class, const char* name = "drain", uint32_t number = 0)
       : queue_(sim, event_class, name, number) {}
-  void Begin() { ++count_; }
-  void End();
+  void Begin();
+  void TakeOver(lockdep::Site site = lockdep::Site::Here());
+  void End(lockdep::Site site = lockdep::Site::Here());
   void WaitZero(lockdep::Site site = lockdep::Site::Here()) {
     queue_.WaitUntil([this] { return count_ == 0; }, site);
   }
