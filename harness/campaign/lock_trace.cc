@@ -89,6 +89,7 @@ void LockTraceRecorder::DropReleased(const lockdep::TaskContext& context, TaskRo
     const HeldLock* still = std::find_if(context.held().begin(), context.held().end(), same);
     if (still == context.held().end()) {
       const bool triggered = row->held[i].owed && row->pending && row->object == row->held[i].lock;
+      row->triggers_owed |= triggered;
       if (!triggered) Append(row->held[i].owed ? EventOp::kDisown : EventOp::kRelease, row->symbol, row->held[i].lock);
       row->held.erase(row->held.begin() + static_cast<long>(i));
     } else if (still->mode() != row->held[i].mode) {
@@ -135,7 +136,9 @@ void LockTraceRecorder::FinishDeclared(bool blocked, TaskRow* row) {
       row->requested = blocked;
       row->pending = blocked;
       return;
-    case OperationKind::kSignal: Append(EventOp::kEventTrigger, row->symbol, row->object); break;
+    case OperationKind::kSignal:
+      if (row->triggers_owed) Append(EventOp::kEventTrigger, row->symbol, row->object);
+      break;
     case OperationKind::kTryAcquire: Append(EventOp::kTryFailed, row->symbol, row->object); break;
     default: break;
   }
@@ -148,6 +151,7 @@ void LockTraceRecorder::Declare(TaskId task) {
   row.declared = declared.kind;
   row.requested = false;
   row.pending = false;
+  row.triggers_owed = false;
   if (declared.kind != OperationKind::kWait && declared.kind != OperationKind::kSignal &&
       declared.kind != OperationKind::kTryAcquire) {
     return;

@@ -5,6 +5,9 @@
 // is compared with what they held before: a task changes its locks only between two of its own steps, and no other runs
 // meanwhile. The operation that it declared last tells what is never held: waits, signals, failed trylocks.
 //
+// A trigger is written only of an event that its task owed: since when an event is asked for cannot be seen from outside, and a
+// trigger without that would depend on all that its task did before.
+//
 // Thread-safety: none; belongs to one runner.
 // Invariants:    events of one task are in its order; a lock is released before another task acquires it.
 // Cost:          at each step O(tasks * held locks).
@@ -55,6 +58,7 @@ class LockTraceRecorder {
     bool is_event = false;  // `object` is an event, no lock
     bool pending = false;   // no event was written for `declared`
     bool requested = false;
+    bool triggers_owed = false;  // `declared` signals an event that the task owed
     bool ended = false;
   };
 
