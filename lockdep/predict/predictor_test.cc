@@ -144,7 +144,8 @@ TEST(PredictorTest, ReadersBlockOnlyBehindWriters) {
 }
 
 TEST(PredictorTest, AReaderThatReadsAgain) {
-  EXPECT_THAT(Verdicts("T1: sA sA -A -A"), ElementsAre("order: A (needs writers queued for A between the readers; none of A was seen)"));
+  EXPECT_THAT(Verdicts("T1: sA sA -A -A"),
+              ElementsAre("order: A (needs writers queued for A between the readers; none of A was seen)"));
   EXPECT_THAT(Verdicts("T1: sA sA -A -A; W: A -A"), ElementsAre("feasible: A"));
   EXPECT_THAT(Verdicts("T1: sA rA -A -A; W: A -A"), IsEmpty());
 }
