@@ -34,6 +34,7 @@ std::string TextAt(const std::string& bytes, uint64_t offset, uint64_t limit) {
 }
 
 std::string Demangled(const std::string& name) {
+  if (name.compare(0, 2, "_Z") != 0) return name;  // a C name; "a" alone would be read as a mangled type
   int status = 0;
   char* text = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
   if (text == nullptr) return name;
