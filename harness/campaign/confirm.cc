@@ -74,7 +74,8 @@ class Confirmer {
         spec_(std::move(spec)),
         violation_(violation),
         options_(options),
-        runner_(*registry.FindScenario(spec_.scenario), spec_, {.scheduler = {}, .validator = {.grade_online = true}}),
+        runner_(*registry.FindScenario(spec_.scenario), spec_,
+                {.scheduler = {}, .validator = {.grade_online = true, .count_sites = true}}),
         cycle_(runner_.sim(), violation) {}
 
   absl::StatusOr<Confirmation> Run(absl::Span<const RecordedChoice> recorded) {
@@ -110,6 +111,7 @@ class Confirmer {
       confirmation_.grade = seen.grade;
       confirmation_.reason = seen.grade_reason;
       confirmation_.instances = seen.instances;
+      confirmation_.hint = seen.hint;
     }
     return absl::OkStatus();
   }
@@ -184,6 +186,7 @@ void ApplyConfirmation(const Confirmation& confirmation, const std::string& corp
   violation->grade = confirmation.grade;
   violation->grade_reason = confirmation.reason;
   violation->instances = confirmation.instances;
+  violation->hint = confirmation.hint;
   violation->corpus_file = confirmation.confirmed ? corpus_file : std::string();
 }
 

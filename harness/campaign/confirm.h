@@ -40,6 +40,7 @@ struct Confirmation {
   lockdep::Grade grade = lockdep::Grade::kOrder;
   std::string reason;                  // "confirmed after 2 directed schedules", "gate lock G at x.cc:3; not reached in ..."
   std::vector<std::string> instances;  // "2 x writer": the tasks that the deadlock needs
+  std::string hint;                    // what most places do, in the run that showed the violation
   std::optional<Finding> deadlock;     // if confirmed
   std::optional<CorpusEntry> entry;    // if confirmed: replays it
 };
@@ -56,7 +57,7 @@ absl::StatusOr<Confirmation> Confirm(const Registry& registry, const ScenarioSpe
 absl::StatusOr<Confirmation> Confirm(const Registry& registry, const CorpusEntry& entry,
                                      const lockdep::Violation& violation, const ConfirmOptions& options = {});
 
-// Writes grade, reason, instances and file into the violation.
+// Writes grade, reason, instances, hint and file into the violation.
 void ApplyConfirmation(const Confirmation& confirmation, const std::string& corpus_file, lockdep::Violation* violation);
 
 // The tasks of `deadlock` wait for exactly the classes of the violation's cycle.

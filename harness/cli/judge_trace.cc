@@ -110,7 +110,7 @@ absl::StatusOr<TraceJudgement> JudgeTrace(const std::string& path, const JudgeTr
   TraceJudgement judgement;
   judgement.trace = std::make_unique<lockdep::Trace>();
   lockdep::Trace& trace = *judgement.trace;
-  lockdep::Validator validator({.grade_online = true});
+  lockdep::Validator validator({.grade_online = true, .count_sites = true});
   const bool keep = options.predict || options.keep_events;
   {
     lockdep::Player player(&trace.symbols, &validator);
@@ -120,7 +120,7 @@ absl::StatusOr<TraceJudgement> JudgeTrace(const std::string& path, const JudgeTr
     }));
     player.Finish();
     judgement.events = player.events();
-    judgement.violations = validator.violations();
+    judgement.violations = validator.Violations();
     judgement.stats = validator.stats();
   }
   if (options.predict) Predict(trace, &judgement);
