@@ -15,6 +15,7 @@
 #include "lockdep/preload/call_chain.h"
 #include "lockdep/preload/private_heap.h"
 #include "lockdep/preload/real_functions.h"
+#include "lockdep/preload/record_hooks.h"
 #include "lockdep/preload/violation_codec.h"
 
 namespace ordeal::lockdep {
@@ -70,7 +71,9 @@ void Destroy(ThreadState* thread) {
 void ReleaseRobust(ThreadState& thread) {
   for (size_t i = thread.task.held().size(); i-- > 0;) {
     LockEntry* lock = LockEntry::Of(thread.task.held()[i].map);
-    if (lock->robust) Release(thread, *lock, {});
+    if (!lock->robust) continue;
+    Release(thread, *lock, {});
+    Record(thread, *lock, EventOp::kRelease, {});
   }
 }
 
@@ -86,6 +89,7 @@ void ThreadExits(void* argument) {
   }
   ReleaseRobust(*thread);
   process->validator.TaskExit(thread->task);
+  if (process->record.is_open()) process->record.Append(thread->record, EventOp::kTaskExit, {});
   if (thread_local_state.news) SendNews();
   thread_local_state.state = nullptr;
   thread_local_state.ended = true;
@@ -98,6 +102,7 @@ void ThreadExits(void* argument) {
 void BeforeFork() {
   thread_local_state.inside = true;
   process->registry.Lock();
+  process->record.Lock();
   process->nesting.Lock();
   process->threads_lock.Lock();
   sent_lock.Lock();
@@ -113,12 +118,46 @@ void UnlockAfterFork() {
   sent_lock.Unlock();
   process->threads_lock.Unlock();
   process->nesting.Unlock();
+  process->record.Unlock();
   process->registry.Unlock();
 }
 
 void AfterForkInParent() {
   UnlockAfterFork();
   thread_local_state.inside = false;
+}
+
+void RecordThread(ThreadState& thread) {
+  if (!process->record.is_open()) return;
+  process->record.AppendText(thread.record, RecordText::kThread, thread.task.id(), thread.name);
+  process->record.Append(thread.record, EventOp::kTaskBegin, {});
+}
+
+void RecordHeldLock(ThreadState& thread, const HeldLock& held, EventOp op, uint8_t flags) {
+  RecordSlot slot;
+  slot.site = held.site.is_address() ? reinterpret_cast<uintptr_t>(held.site.address()) : 0;
+  slot.object = static_cast<uint32_t>(LockEntry::Of(held.map)->ordinal);
+  slot.mode = static_cast<uint8_t>(held.mode());
+  slot.subclass = static_cast<uint8_t>(SubclassOf(held.node()));
+  slot.flags = flags | (held.trylock() ? kFlagTrylock : 0) | ((held.word & kUnchecked) != 0 ? kFlagUnchecked : 0);
+  process->record.Append(thread.record, op, slot);
+}
+
+// The thread that forked goes on as another task, of another process, that has locks already.
+void RecordForkedThread(ThreadState& thread) {
+  process->record.BecomeChild();
+  if (!process->record.is_open()) return;
+  thread.record = {};
+  thread.record.thread = thread.task.id();
+  RecordSlot forked;
+  forked.op = kRecordForked;
+  forked.object = thread.task.id();
+  process->record.AppendSlot(thread.record, forked);
+  RecordThread(thread);
+  for (const HeldLock& held : thread.task.held()) {
+    if (LockEntry::Of(held.map)->kind == PthreadKind::kSemaphore) continue;
+    RecordHeldLock(thread, held, EventOp::kAcquire, kFlagTrylock);
+  }
 }
 
 // The child has one thread: the one that called fork, with what it holds. The others hold nothing any more.
@@ -134,6 +173,7 @@ void AfterForkInChild() {
   if (ThreadState* thread = thread_local_state.state; thread != nullptr) {
     thread->tid = OwnTid();
     for (const HeldLock& held : thread->task.held()) LockEntry::Of(held.map)->inherited = true;
+    RecordForkedThread(*thread);
   }
   process->thread_numbers.clear();
   process->channel.counters().processes.fetch_add(1, std::memory_order_relaxed);
@@ -159,6 +199,8 @@ void SetUp() {
   made->posix_rwlocks = Wanted("ORDEAL_LOCKDEP_POSIX_RWLOCKS");
   made->channel.counters().processes.fetch_add(1, std::memory_order_relaxed);
   pthread_key_create(&exit_key, ThreadExits);
+  const char* events = std::getenv("ORDEAL_LOCKDEP_EVENTS");
+  if (events != nullptr && made->record.Open(events)) InstallRecordHooks();
   process = made;
   pthread_atfork(BeforeFork, AfterForkInParent, AfterForkInChild);
 }
@@ -179,6 +221,7 @@ __attribute__((constructor(101))) void Constructor() {
   const bool was_inside = thread_local_state.inside;
   thread_local_state.inside = true;
   ordeal_resolve_next_functions();
+  if (process != nullptr && process->record.is_open()) InstallRecordHooks();
   thread_local_state.inside = was_inside;
 }
 
@@ -189,6 +232,13 @@ __attribute__((destructor)) void Destructor() {
   thread_local_state.inside = true;
   SendNews();
   thread_local_state.inside = was_inside;
+}
+
+void RecordTask(ThreadState& thread, EventOp op, uint32_t other) {
+  if (!process->record.is_open()) return;
+  RecordSlot slot;
+  slot.object = other;
+  process->record.Append(thread.record, op, slot);
 }
 
 std::string ThreadName(uint32_t number, const void* start_routine) {
@@ -243,7 +293,9 @@ ThreadState* NewThread(ThreadState* parent, const void* start_routine) {
   auto* thread = new ThreadState(ThreadName(number, start_routine), number);
   Link(thread);
   process->validator.Attach(thread->task);
-  if (parent != nullptr) process->validator.Fork(parent->task, number);
+  if (parent == nullptr) return thread;
+  process->validator.Fork(parent->task, number);
+  RecordTask(*parent, EventOp::kFork, number);
   return thread;
 }
 
@@ -253,6 +305,7 @@ void AdoptThread(ThreadState* thread) {
   thread->releases_seen = process->foreign_releases.load(std::memory_order_relaxed);
   thread_local_state.state = thread;
   pthread_setspecific(exit_key, thread);
+  RecordThread(*thread);
   const RawLockGuard guard(process->threads_lock);
   process->thread_numbers[pthread_self()] = thread->task.id();
 }
@@ -269,9 +322,18 @@ void Joined(ThreadState& thread, pthread_t handle, uint32_t joined) {
   if (joined == 0) joined = ThreadNumber(handle);
   if (joined == 0) return;
   process->validator.Join(thread.task, joined);
+  RecordTask(thread, EventOp::kJoin, joined);
   const RawLockGuard guard(process->threads_lock);
   const auto found = process->thread_numbers.find(handle);
   if (found != process->thread_numbers.end() && found->second == joined) process->thread_numbers.erase(found);
+}
+
+void RecordHeld(ThreadState& thread, const LockEntry& lock, EventOp op) {
+  if (!process->record.is_open()) return;
+  for (size_t i = thread.task.held().size(); i-- > 0;) {
+    const HeldLock& held = thread.task.held()[i];
+    if (held.map == &lock) return RecordHeldLock(thread, held, op, 0);
+  }
 }
 
 void ForgetForeignReleases(ThreadState& thread) {
@@ -303,6 +365,7 @@ void Reinitialised(ThreadState& thread, LockEntry& lock, bool held_now, Site sit
     process->validator.Reinitialised(thread.task, lock.map(), site);
     thread_local_state.news = true;
   }
+  Record(thread, lock, EventOp::kDestroy, site);
   process->nesting.Remove(lock.ordinal);
   process->registry.Retire(&lock, held_now);
 }

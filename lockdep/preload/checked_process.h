@@ -23,18 +23,22 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "lockdep/preload/channel.h"
 #include "lockdep/preload/lock_registry.h"
 #include "lockdep/preload/nesting_order.h"
+#include "lockdep/preload/record_writer.h"
 #include "lockdep/preload/user_site.h"
 #include "lockdep/runtime/validator.h"
 
 namespace ordeal::lockdep {
 
 struct ThreadState {
-  explicit ThreadState(std::string thread_name, uint32_t id) : name(std::move(thread_name)), task(name.c_str(), id) {}
+  explicit ThreadState(std::string thread_name, uint32_t id) : name(std::move(thread_name)), task(name.c_str(), id) {
+    record.thread = id;
+  }
 
   std::string name;  // before task, which points into it
   TaskContext task;
@@ -45,6 +49,14 @@ struct ThreadState {
   std::array<uint16_t, 64> held_by_class{};  // locks held, by class modulo 64: is a scan for the same class needed?
   ThreadState* next = nullptr;
   ThreadState* previous = nullptr;
+  RecordBuffer record;
+  // Calls of pthread_once that have not returned, innermost last; when recording only.
+  struct Once {
+    LockEntry* lock;
+    void (*routine)();
+    bool runs;
+  };
+  std::vector<Once> onces;
 };
 
 struct CheckedProcess {
@@ -54,6 +66,7 @@ struct CheckedProcess {
   LockRegistry registry;
   NestingOrder nesting;
   Channel channel;
+  RecordWriter record;
   bool strict_nesting = false;
   bool posix_rwlocks = false;
   // Raised when a task releases what another holds: then each thread looks through its own stack once.
@@ -110,15 +123,31 @@ inline Site SiteAt(ThreadState& thread, const void* frame) {
   return Site::FromAddress(UserSite(thread.sites, static_cast<const void* const*>(frame)[1], frame));
 }
 
-// Judges and records an acquisition: before it blocks, or after it succeeded without blocking (`trylock`).
+// What the thread holds of the lock, as an acquisition or a request for one, if a recording was asked for.
+void RecordHeld(ThreadState& thread, const LockEntry& lock, EventOp op);
+inline void Record(ThreadState& thread, const LockEntry& lock, EventOp op, Site site, uint8_t flags = 0) {
+  if (__builtin_expect(!process->record.is_open(), 1)) return;
+  RecordSlot slot;
+  slot.site = site.is_address() ? reinterpret_cast<uintptr_t>(site.address()) : 0;
+  slot.object = static_cast<uint32_t>(lock.ordinal);
+  slot.flags = flags;
+  process->record.Append(thread.record, op, slot);
+}
+
+// Judges and notes an acquisition: before it blocks, or after it succeeded without blocking (`trylock`).
 void AcquireNested(ThreadState& thread, LockEntry& lock, Mode mode, bool trylock, Site site);
 inline void Acquire(ThreadState& thread, LockEntry& lock, Mode mode, bool trylock, Site site) {
   uint16_t& held = thread.held_by_class[Index(lock.lock_class) % 64];
-  if (__builtin_expect(held++ != 0, 0)) return AcquireNested(thread, lock, mode, trylock, site);
-  AcquireOptions options;
-  options.trylock = trylock;
-  options.site = site;
-  process->validator.Acquire(thread.task, lock.map(), mode, options);
+  if (__builtin_expect(held++ != 0, 0)) {
+    AcquireNested(thread, lock, mode, trylock, site);
+  } else {
+    AcquireOptions options;
+    options.trylock = trylock;
+    options.site = site;
+    process->validator.Acquire(thread.task, lock.map(), mode, options);
+  }
+  // Of the others nobody knows yet when they will be held (record_hooks.h); a semaphore's events are its waits and posts.
+  if (trylock && lock.kind != PthreadKind::kSemaphore) RecordHeld(thread, lock, EventOp::kAcquire);
 }
 
 inline void Release(ThreadState& thread, LockEntry& lock, Site site) {

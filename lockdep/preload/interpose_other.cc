@@ -29,10 +29,10 @@ void Forget(volatile void* object, bool held_now, const void* frame) {
   Leave(*thread);
 }
 
-void AddCreated(volatile void* object, PthreadKind kind, bool signals) {
+void AddCreated(volatile void* object, PthreadKind kind, bool signals, uint32_t count = 1) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
-  LockEntry* lock = process->registry.AddCreated(Address(object), nullptr, kind);
+  LockEntry* lock = process->registry.AddCreated(Address(object), nullptr, kind, count);
   if (lock != nullptr) lock->signals.store(signals, std::memory_order_relaxed);
   Leave(*thread);
 }
@@ -61,6 +61,9 @@ extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const 
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = process->registry.Find(semaphore);
+  if (lock != nullptr) {
+    Record(*thread, *lock, EventOp::kDown, SiteAt(*thread, frame), waited == 0 ? kFlagTrylock : 0);
+  }
   if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
     Acquire(*thread, *lock, Mode::kExclusive, waited == 0, SiteAt(*thread, frame));
   }
@@ -70,7 +73,7 @@ extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const 
 ORDEAL_INTERPOSE(int, sem_init, (sem_t* semaphore, int shared, unsigned value)) {
   Forget(semaphore, false, ORDEAL_FRAME());
   const int result = ordeal_real.sem_init(semaphore, shared, value);
-  if (result == 0) AddCreated(semaphore, PthreadKind::kSemaphore, value != 1);
+  if (result == 0) AddCreated(semaphore, PthreadKind::kSemaphore, value != 1, value);
   return result;
 }
 
@@ -94,7 +97,7 @@ ORDEAL_INTERPOSE(sem_t*, sem_open, (const char* name, int flags, mode_t mode, un
   int now = 0;
   sem_getvalue(semaphore, &now);
   if (process->registry.Find(semaphore) == nullptr) {  // opened twice, it has one address
-    LockEntry* lock = process->registry.AddCreated(semaphore, nullptr, PthreadKind::kSemaphore);
+    LockEntry* lock = process->registry.AddCreated(semaphore, nullptr, PthreadKind::kSemaphore, static_cast<uint32_t>(now));
     if (lock != nullptr) lock->signals.store(now != 1, std::memory_order_relaxed);
   }
   Leave(*thread);
@@ -111,6 +114,7 @@ ORDEAL_INTERPOSE(int, sem_post, (sem_t* semaphore)) {
   ThreadState* thread = Enter();
   if (thread != nullptr) {
     LockEntry* lock = process->registry.Find(semaphore);
+    if (lock != nullptr) Record(*thread, *lock, EventOp::kUp, SiteAt(*thread, ORDEAL_FRAME()));
     if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
       const Site site = SiteAt(*thread, ORDEAL_FRAME());
       if (Holds(*thread, *lock)) {
@@ -182,25 +186,75 @@ ORDEAL_INTERPOSE(int, pthread_spin_unlock, (pthread_spinlock_t* spinlock)) {
 
 // ---- once: whoever calls it while the routine runs waits for it, so the routine runs as if it held a lock
 
+extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start[];  // of this library
+extern "C" __attribute__((visibility("hidden"))) const char _end[];
+
+namespace {
+
+// The C++ runtime inside this library initialises itself once, too: that is not the program's.
+bool CalledFromHere(const void* frame) {
+  const auto* caller = static_cast<const char*>(static_cast<const void* const*>(frame)[1]);
+  return caller >= __ehdr_start && caller < _end;
+}
+
+// True if the routine ran; then its end is recorded.
+bool ForgetOnce(ThreadState& thread, const LockEntry& lock) {
+  bool ran = false;
+  for (size_t i = thread.onces.size(); i-- > 0;) {
+    if (thread.onces[i].lock != &lock) continue;
+    if (thread.onces[i].runs) Record(thread, lock, EventOp::kRelease, {});
+    ran = ran || thread.onces[i].runs;
+    thread.onces.erase(thread.onces.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return ran;
+}
+
+void RunOnce() {
+  ThreadState* thread = thread_local_state.state;
+  thread_local_state.inside = true;
+  ThreadState::Once& once = thread->onces.back();  // pushed just now: ordeal_once_routine
+  once.runs = true;
+  RecordHeld(*thread, *once.lock, EventOp::kAcquire);
+  void (*const routine)() = once.routine;
+  thread_local_state.inside = false;
+  routine();
+}
+
+}  // namespace
+
 extern "C" LockEntry* ordeal_before_once(pthread_once_t* once, const void* frame) {
   constexpr int kDone = 2;
-  if (__atomic_load_n(once, __ATOMIC_ACQUIRE) == kDone) return nullptr;
+  if (__atomic_load_n(once, __ATOMIC_ACQUIRE) == kDone || CalledFromHere(frame)) return nullptr;
   ThreadState* thread = Enter();
   if (thread == nullptr) return nullptr;
   LockEntry* lock = FindOrAdd(once, PthreadKind::kOnce);
   if (lock != nullptr) {
     if (Holds(*thread, *lock)) Release(*thread, *lock, SiteAt(*thread, frame));  // an exception left the routine
+    ForgetOnce(*thread, *lock);
     Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
   }
   Leave(*thread);
   return lock;
 }
 
+// What pthread_once is to call: when recording, the routine by way of a note that it runs.
+extern "C" void (*ordeal_once_routine(LockEntry* lock, void (*routine)()))() {
+  ThreadState* thread = process->record.is_open() ? Enter() : nullptr;
+  if (thread == nullptr) return routine;
+  thread->onces.push_back({lock, routine, false});
+  Leave(*thread);
+  return &RunOnce;
+}
+
 extern "C" void ordeal_after_once(LockEntry* lock, const void* frame) {
   if (lock == nullptr) return;
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
+  // Who did not run the routine has waited for it.
+  const bool ran = ForgetOnce(*thread, *lock);
+  if (!ran) RecordHeld(*thread, *lock, EventOp::kAcquire);
   Release(*thread, *lock, SiteAt(*thread, frame));
+  if (!ran) Record(*thread, *lock, EventOp::kRelease, SiteAt(*thread, frame));
   Leave(*thread);
 }
 

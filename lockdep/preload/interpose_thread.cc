@@ -83,7 +83,13 @@ ORDEAL_INTERPOSE(int, thrd_create, (thrd_t* thread, int (*routine)(void*), void*
 extern "C" int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* frame) {
   if (IsRecursive(mutex) && DepthOf(mutex) > 1) return 0;
   BeforeMutexUnlock(mutex, frame);
-  if (LockEntry* lock = BeforeMutexLock(mutex, frame); lock != nullptr) MutexLockFailed(lock, frame);
+  LockEntry* lock = BeforeMutexLock(mutex, frame);
+  if (lock == nullptr) return 1;
+  MutexLockFailed(lock, frame);
+  if (ThreadState* thread = Enter()) {
+    Record(*thread, *lock, EventOp::kRelease, SiteAt(*thread, frame));
+    Leave(*thread);
+  }
   return 1;
 }
 
@@ -92,7 +98,10 @@ extern "C" void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* 
   if (thread == nullptr) return;
   uint64_t* tag = TagOf(mutex);
   LockEntry* lock = tag != nullptr ? process->registry.FindTagged(tag, mutex) : process->registry.Find(mutex);
-  if (lock != nullptr) Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
+  if (lock != nullptr) {
+    Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
+    RecordHeld(*thread, *lock, EventOp::kAcquire);
+  }
   Leave(*thread);
 }
 

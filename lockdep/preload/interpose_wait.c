@@ -26,6 +26,7 @@ void ordeal_before_semaphore_wait(sem_t* semaphore, const void* frame);
 void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* frame);
 void* ordeal_before_once(pthread_once_t* once, const void* frame);
 void ordeal_after_once(void* lock, const void* frame);
+void (*ordeal_once_routine(void* lock, void (*routine)(void)))(void);
 unsigned ordeal_thread_number(pthread_t thread);
 void ordeal_joined(pthread_t thread, unsigned number);
 
@@ -102,7 +103,7 @@ ORDEAL_INTERPOSE(int, pthread_once, (pthread_once_t * once, void (*routine)(void
   if (frame.lock == NULL) return ordeal_real.pthread_once(once, routine);
   int result;
   pthread_cleanup_push(once_ended, &frame);
-  result = ordeal_real.pthread_once(once, routine);
+  result = ordeal_real.pthread_once(once, ordeal_once_routine(frame.lock, routine));
   pthread_cleanup_pop(1);
   return result;
 }

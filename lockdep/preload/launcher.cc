@@ -20,6 +20,7 @@
 #include "absl/strings/str_split.h"
 #include "lockdep/preload/channel_file.h"
 #include "lockdep/preload/program_check.h"
+#include "lockdep/preload/record_reader.h"
 #include "lockdep/preload/source_lookup.h"
 #include "lockdep/preload/violation_codec.h"
 #include "lockdep/report/splat.h"
@@ -82,19 +83,21 @@ class TemporaryFolder {
   ~TemporaryFolder() {
     if (path_.empty()) return;
     unlink(channel().c_str());
+    unlink(events().c_str());
     rmdir(path_.c_str());
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   bool ok() const { return !path_.empty(); }
   std::string channel() const { return absl::StrCat(path_, "/report"); }
+  std::string events() const { return absl::StrCat(path_, "/events"); }
 
  private:
   std::string path_;
 };
 
 std::vector<std::string> EnvironmentFor(const PreloadOptions& options, const std::string& library,
-                                        const std::string& channel) {
+                                        const TemporaryFolder& folder, bool record) {
   std::vector<std::string> environment;
   std::string preload = absl::StrCat("LD_PRELOAD=", library);
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -106,7 +109,8 @@ std::vector<std::string> EnvironmentFor(const PreloadOptions& options, const std
     }
   }
   environment.push_back(std::move(preload));
-  environment.push_back(absl::StrCat("ORDEAL_LOCKDEP_CHANNEL=", channel));
+  environment.push_back(absl::StrCat("ORDEAL_LOCKDEP_CHANNEL=", folder.channel()));
+  if (record) environment.push_back(absl::StrCat("ORDEAL_LOCKDEP_EVENTS=", folder.events()));
   if (options.strict_nesting) environment.emplace_back("ORDEAL_LOCKDEP_STRICT_NESTING=1");
   if (options.posix_rwlocks) environment.emplace_back("ORDEAL_LOCKDEP_POSIX_RWLOCKS=1");
   if (options.backtraces) environment.emplace_back("ORDEAL_LOCKDEP_BACKTRACES=1");
@@ -245,10 +249,27 @@ std::string Render(const PreloadOutcome& outcome) {
   if (outcome.lost_bytes != 0) {
     absl::StrAppend(&text, "  lost: ", outcome.lost_bytes, " bytes of findings that did not fit or were damaged\n");
   }
+  if (outcome.lost_events != 0) {
+    absl::StrAppend(&text, "  lost: ", outcome.lost_events, " recorded events for which there was no room\n");
+  }
   if (outcome.processes == 0) {
     absl::StrAppend(&text, "  warning: no process loaded the validator; does the program clear LD_PRELOAD?\n");
   }
   return text;
+}
+
+std::string RecordPath(const PreloadOptions& options) {
+  if (!options.record_path.empty()) return options.record_path;
+  const char* from_environment = std::getenv("ORDEAL_LOCKDEP_RECORD");
+  return from_environment == nullptr ? "" : from_environment;
+}
+
+// Known before the program runs, not after.
+absl::Status CheckWritable(const std::string& path) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return absl::NotFoundError(absl::StrCat("cannot write '", path, "': ", std::strerror(errno)));
+  close(fd);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -261,11 +282,16 @@ absl::StatusOr<PreloadOutcome> RunUnderLockdep(const PreloadOptions& options, co
   const TemporaryFolder folder;
   if (!folder.ok()) return SystemError("cannot make a temporary folder");
   RETURN_IF_ERROR(CreateChannel(folder.channel()));
+  const std::string record = RecordPath(options);
+  if (!record.empty()) {
+    RETURN_IF_ERROR(CheckWritable(record));
+    RETURN_IF_ERROR(CreateRecordFile(folder.events()));
+  }
 
   PreloadOutcome outcome;
   {
     const SignalsHeld signals;
-    ASSIGN_OR_RETURN(const pid_t child, Start(program, argv, EnvironmentFor(options, library, folder.channel()), signals));
+    ASSIGN_OR_RETURN(const pid_t child, Start(program, argv, EnvironmentFor(options, library, folder, !record.empty()), signals));
     outcome.wait_status = WaitFor(child, signals);
   }
   outcome.exit_status =
@@ -276,6 +302,11 @@ absl::StatusOr<PreloadOutcome> RunUnderLockdep(const PreloadOptions& options, co
   outcome.lost_bytes = contents.lost_bytes;
   outcome.violations = Distinct(contents, &outcome.lost_bytes);
   NameSources(outcome.violations, options.source_lines);
+  if (!record.empty()) {
+    ASSIGN_OR_RETURN(const RecordTotals totals, WriteRecording(folder.events(), record, options.source_lines));
+    outcome.recorded_events = totals.events;
+    outcome.lost_events = totals.lost;
+  }
   outcome.report = Render(outcome);
   return outcome;
 }

@@ -36,6 +36,9 @@ struct PreloadOptions {
   bool backtraces = false;
   // Look up files and lines of sites with addr2line.
   bool source_lines = true;
+  // Write all that the program did with its locks to this file, as a trace in our own format (docs/formats/lock-trace.md).
+  // Empty: $ORDEAL_LOCKDEP_RECORD, if that names one; else nothing is recorded, and nothing paid for it.
+  std::string record_path;
 };
 
 struct PreloadOutcome {
@@ -44,6 +47,8 @@ struct PreloadOutcome {
   int processes = 0;        // that were checked: the program, its forks and what they executed
   uint64_t locks = 0;       // lock instances seen, over all processes
   uint64_t lost_bytes = 0;  // of findings that did not fit into the report's file; 0 in every sane run
+  uint64_t recorded_events = 0;
+  uint64_t lost_events = 0;  // that did not fit into the recording's file or on its disk
   // Distinct by signature over all processes, in order of detection. Sites live as long as this process.
   std::vector<Violation> violations;
   // All splats and a one-line summary, as text; the summary alone if nothing was found.

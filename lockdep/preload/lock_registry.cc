@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lockdep/preload/call_chain.h"
+#include "lockdep/preload/checked_process.h"
 
 namespace ordeal::lockdep {
 namespace {
@@ -38,6 +39,18 @@ uint64_t ProcessCookie() {
 
 LockRegistry::LockRegistry(Validator& validator) : validator_(validator), cookie_(ProcessCookie()) {}
 
+void RecordDeclaration(const LockEntry& lock, uint32_t instance, uint32_t count) {
+  ThreadState* thread = thread_local_state.state;
+  if (!process->record.is_open() || thread == nullptr) return;
+  RecordSlot slot;
+  slot.op = kRecordDeclareLock;
+  slot.object = static_cast<uint32_t>(lock.ordinal);
+  slot.mode = static_cast<uint8_t>(lock.kind);
+  slot.argument = Index(lock.lock_class) | uint64_t{instance} << 32;
+  slot.site = count;
+  process->record.AppendSlot(thread->record, slot);
+}
+
 // A chain of return addresses is the same role for locks of one kind; the name is made of tokens, so it is stable.
 LockRegistry::ClassInfo& LockRegistry::ClassOfChain(PthreadKind kind, bool created) {
   const CallChain chain = CallChain::Here(created ? kCreationFrames : CallChain::kFramesMax);
@@ -55,6 +68,10 @@ LockRegistry::ClassInfo& LockRegistry::ClassOfStatic(PthreadKind kind, const voi
 LockRegistry::ClassInfo& LockRegistry::ClassOf(uint64_t key, const std::string& name) {
   ClassInfo& info = classes_[key];
   info.id = validator_.RegisterClass(name);
+  ThreadState* thread = thread_local_state.state;
+  if (process->record.is_open() && thread != nullptr) {
+    process->record.AppendText(thread->record, RecordText::kClass, Index(info.id), name);
+  }
   return info;
 }
 
@@ -77,7 +94,8 @@ LockEntry* LockRegistry::NewEntry() {
   return entry;
 }
 
-LockEntry* LockRegistry::Add(const void* address, uint64_t* tag, PthreadKind kind, ClassInfo& lock_class, bool only_one) {
+LockEntry* LockRegistry::Add(const void* address, uint64_t* tag, PthreadKind kind, ClassInfo& lock_class, bool only_one,
+                             uint32_t count) {
   LockEntry* entry = NewEntry();
   if (entry == nullptr) return nullptr;
   const uint32_t instance = ++lock_class.instances;
@@ -88,6 +106,7 @@ LockEntry* LockRegistry::Add(const void* address, uint64_t* tag, PthreadKind kin
   entry->inherited = false;
   entry->stale_holder.store(nullptr, std::memory_order_relaxed);
   entry->signals.store(false, std::memory_order_relaxed);
+  RecordDeclaration(*entry, only_one ? 0 : instance, count);
   entry->address.store(address, std::memory_order_release);
   if (tag != nullptr) {
     __atomic_store_n(tag, entry->index ^ cookie_, __ATOMIC_RELEASE);
@@ -97,9 +116,9 @@ LockEntry* LockRegistry::Add(const void* address, uint64_t* tag, PthreadKind kin
   return entry;
 }
 
-LockEntry* LockRegistry::AddCreated(const void* address, uint64_t* tag, PthreadKind kind) {
+LockEntry* LockRegistry::AddCreated(const void* address, uint64_t* tag, PthreadKind kind, uint32_t count) {
   const RawLockGuard guard(lock_);
-  return Add(address, tag, kind, ClassOfChain(kind, true), false);
+  return Add(address, tag, kind, ClassOfChain(kind, true), false, count);
 }
 
 LockEntry* LockRegistry::AddUsed(const void* address, uint64_t* tag, PthreadKind kind) {

@@ -63,8 +63,8 @@ class LockRegistry {
   }
   LockEntry* Find(const void* address) const { return static_cast<LockEntry*>(table_.Find(address)); }
 
-  // The lock at `address` is being initialised by a call. `tag` is null for objects without one.
-  LockEntry* AddCreated(const void* address, uint64_t* tag, PthreadKind kind);
+  // The lock at `address` is being initialised by a call. `tag` is null for objects without one. `count`: of a semaphore.
+  LockEntry* AddCreated(const void* address, uint64_t* tag, PthreadKind kind, uint32_t count = 1);
   // It is used without having been initialised by a call. Finds it if another thread was faster.
   LockEntry* AddUsed(const void* address, uint64_t* tag, PthreadKind kind);
   // It exists no more. `may_be_held`: its entry is never used again.
@@ -87,7 +87,8 @@ class LockRegistry {
     uint32_t instances = 0;
   };
 
-  LockEntry* Add(const void* address, uint64_t* tag, PthreadKind kind, ClassInfo& lock_class, bool only_one);
+  LockEntry* Add(const void* address, uint64_t* tag, PthreadKind kind, ClassInfo& lock_class, bool only_one,
+                 uint32_t count = 1);
   LockEntry* NewEntry();
   ClassInfo& ClassOfChain(PthreadKind kind, bool created);
   ClassInfo& ClassOfStatic(PthreadKind kind, const void* address);

@@ -98,7 +98,7 @@ TEST_F(RealProgramTest, SqliteWithThreads) {
 #else
   const PreloadOutcome outcome = Check(std::string(ORDEAL_SQLITE_DRIVER) + " 4 500");
   EXPECT_EQ(Output("checked.out"), "2000 rows, sum 502000\n");
-  EXPECT_GT(outcome.locks, 10u);
+  EXPECT_GT(outcome.locks, 5u);
   for (const Violation& violation : outcome.violations) EXPECT_NE(violation.grade, Grade::kFeasible) << violation.signature;
 #endif
 }

@@ -337,6 +337,51 @@ static void c11_in_order(void) {
   mtx_destroy(&c11_b);
 }
 
+/* ---- for recordings */
+static void* take_pairs(void* unused) {
+  for (int i = 0; i < 10000; ++i) {
+    lock(&lock_a);
+    unlock(&lock_a);
+  }
+  return unused;
+}
+static void many_pairs(void) {
+  pthread_t threads[4];
+  for (int i = 0; i < 4; ++i) CHECK(pthread_create(&threads[i], NULL, take_pairs, NULL) == 0);
+  for (int i = 0; i < 4; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+static void* hold_a_and_wait_for_b(void* unused) {
+  lock(&lock_a);
+  usleep(100000);
+  lock(&lock_b);
+  return unused;
+}
+static void* hold_b_and_wait_for_a(void* unused) {
+  lock(&lock_b);
+  usleep(100000);
+  lock(&lock_a);
+  return unused;
+}
+/* Really deadlocks; an alarm ends it. */
+static void deadlock(void) {
+  pthread_t threads[2];
+  alarm(1);
+  CHECK(pthread_create(&threads[0], NULL, hold_a_and_wait_for_b, NULL) == 0);
+  CHECK(pthread_create(&threads[1], NULL, hold_b_and_wait_for_a, NULL) == 0);
+  for (int i = 0; i < 2; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+static void abba_in_fork(void) {
+  lock(&lock_a);
+  const pid_t child = fork();
+  unlock(&lock_a);
+  if (child == 0) {
+    b_then_a(NULL);
+    a_then_b(NULL);
+    _exit(0);
+  }
+  CHECK(waitpid(child, NULL, 0) == child);
+}
+
 int main(int argc, char** argv) {
   static const struct test_case cases[] = {
       {"abba", abba},
@@ -366,6 +411,9 @@ int main(int argc, char** argv) {
       {"once_done_before", once_done_before},
       {"c11_inverted", c11_inverted},
       {"c11_in_order", c11_in_order},
+      {"many_pairs", many_pairs},
+      {"deadlock", deadlock},
+      {"abba_in_fork", abba_in_fork},
       {NULL, NULL}};
   return run_case(argc, argv, cases);
 }
