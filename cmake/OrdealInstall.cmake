@@ -46,6 +46,13 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/ordealConfigVersi
 install(FILES ${PROJECT_BINARY_DIR}/package/ordealConfig.cmake ${PROJECT_BINARY_DIR}/package/ordealConfigVersion.cmake
   DESTINATION ${ORDEAL_PACKAGE_CMAKE} COMPONENT lockdep)
 
+# The interposer of `ordeal lockdep -- PROGRAM`, where its launcher looks: ../lib/ordeal beside the program's bin.
+#
+#   cmake --install build --component preload --prefix /usr/local
+if(TARGET ordeal_preload)
+  install(TARGETS ordeal_preload LIBRARY DESTINATION lib/ordeal COMPONENT preload)
+endif()
+
 if(ORDEAL_TESTS AND NOT ORDEAL_SANITIZE)  # a user's program is not sanitised
   add_test(NAME lockdep_package_test COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/package_test.sh
     ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${CMAKE_CXX_COMPILER} ${CMAKE_COMMAND})
