@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "lockdep/runtime/validator.h"
+#include "lockdep/runtime/validator_fixture_for_test.h"
 
 namespace ordeal::lockdep {
 namespace {
@@ -14,36 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class ValidatorRulesTest : public ::testing::Test {
- protected:
-  LockMap Map(const std::string& name, LockClassOptions rules = {}, uint64_t order_key = 0) {
-    return validator_.NewMap(validator_.RegisterClass(name, rules), "", 0, order_key);
-  }
-  void Lock(const LockMap& map, Mode mode = Mode::kExclusive) { validator_.Acquire(task_, map, mode, {}); }
-  void Try(const LockMap& map) { validator_.Acquire(task_, map, Mode::kExclusive, {.trylock = true}); }
-  void Under(const LockMap& nest, const LockMap& map) { validator_.Acquire(task_, map, Mode::kExclusive, {.nest = &nest}); }
-  void Unlock(const LockMap& map) { validator_.Release(task_, map); }
-  // Takes all in this order, then releases all.
-  void Nest(const std::vector<const LockMap*>& maps) {
-    for (const LockMap* map : maps) Lock(*map);
-    for (size_t i = maps.size(); i-- > 0;) Unlock(*maps[i]);
-  }
-  void UnlockAll() {
-    while (!task_.held().empty()) validator_.Release(task_, *task_.held().back().map);
-  }
-  std::vector<std::string> Kinds() const {
-    std::vector<std::string> kinds;
-    for (const Violation& violation : validator_.violations()) kinds.push_back(violation.KindText());
-    return kinds;
-  }
-
-  Validator validator_;
-  TaskContext task_{"task", 1};
-  LockMap a_ = Map("A");
-  LockMap b_ = Map("B");
-  LockMap c_ = Map("C");
-  LockMap d_ = Map("D");
-};
+class ValidatorRulesTest : public ValidatorFixture {};
 
 // ---- N1: FN-1. A path of recursive readers reaches C before the strong path does.
 
