@@ -258,6 +258,8 @@ void SendNews() {
   process->channel.counters().locks.fetch_add(locks - locks_counted, std::memory_order_relaxed);
   locks_counted = locks;
   for (size_t i = 0; i < violations.size(); ++i) {
+    // An event between two locks of one class says nothing about others of it, unless each nesting is to be reported.
+    if (!process->strict_nesting && violations[i].grade_reason == "the locks were different ones of their class") continue;
     std::string state = absl::StrCat(violations[i].grade, violations[i].grade_reason);
     if (i < sent->size() && (*sent)[i] == state) continue;
     if (i >= sent->size()) sent->resize(i + 1);
@@ -305,6 +307,7 @@ void AdoptThread(ThreadState* thread) {
   thread->releases_seen = process->foreign_releases.load(std::memory_order_relaxed);
   thread_local_state.state = thread;
   pthread_setspecific(exit_key, thread);
+  FollowEvents(*thread);
   RecordThread(*thread);
   const RawLockGuard guard(process->threads_lock);
   process->thread_numbers[pthread_self()] = thread->task.id();
@@ -336,8 +339,20 @@ void RecordHeld(ThreadState& thread, const LockEntry& lock, EventOp op) {
   }
 }
 
-void ForgetForeignReleases(ThreadState& thread) {
+void FollowEvents() {
+  if (process->events_used.exchange(true, std::memory_order_relaxed)) return;
+  process->foreign_releases.fetch_add(1, std::memory_order_release);
+}
+
+void FollowEvents(ThreadState& thread) {
+  if (thread.follows_events || !process->events_used.load(std::memory_order_relaxed)) return;
+  thread.follows_events = true;
+  process->validator.RememberAcquisitions(thread.task);
+}
+
+void NoticeOthers(ThreadState& thread) {
   thread.releases_seen = process->foreign_releases.load(std::memory_order_acquire);
+  FollowEvents(thread);
   for (size_t i = thread.task.held().size(); i-- > 0;) {
     LockEntry* lock = LockEntry::Of(thread.task.held()[i].map);
     if (lock->stale_holder.load(std::memory_order_acquire) != &thread.task) continue;

@@ -57,6 +57,7 @@ struct ThreadState {
     bool runs;
   };
   std::vector<Once> onces;
+  bool follows_events = false;  // what it acquires is remembered, see FollowEvents
 };
 
 struct CheckedProcess {
@@ -69,7 +70,8 @@ struct CheckedProcess {
   RecordWriter record;
   bool strict_nesting = false;
   bool posix_rwlocks = false;
-  // Raised when a task releases what another holds: then each thread looks through its own stack once.
+  std::atomic<bool> events_used{false};  // the program has something that threads wait for and others trigger
+  // Raised when a task releases what another holds, or when the first event is made: each thread then notices at its next Enter.
   std::atomic<uint32_t> foreign_releases{0};
   std::atomic<uint32_t> next_thread{1};
 
@@ -90,7 +92,7 @@ struct ThreadLocal {
 extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));
 
 ThreadState* EnterFirst();
-void ForgetForeignReleases(ThreadState& thread);
+void NoticeOthers(ThreadState& thread);
 void SendNews();
 
 inline ThreadState* Enter() {
@@ -104,7 +106,7 @@ inline ThreadState* Enter() {
   local.inside = true;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (__builtin_expect(thread->releases_seen != process->foreign_releases.load(std::memory_order_relaxed), 0)) {
-    ForgetForeignReleases(*thread);
+    NoticeOthers(*thread);
   }
   return thread;
 }
@@ -165,6 +167,10 @@ inline bool Holds(const ThreadState& thread, const LockEntry& lock) {
 void ReleaseForOther(ThreadState& thread, LockEntry& lock, Site site, bool report);
 // The lock's memory is made a lock anew, or destroyed.
 void Reinitialised(ThreadState& thread, LockEntry& lock, bool held_now, Site site);
+
+// From now on each thread remembers what it acquires, so that an event can be judged by what its trigger came after.
+void FollowEvents();
+void FollowEvents(ThreadState& thread);
 
 // ---- threads
 

@@ -23,6 +23,7 @@ const char* KindName(PthreadKind kind) {
     case PthreadKind::kSpinlock: return "spinlock";
     case PthreadKind::kSemaphore: return "semaphore";
     case PthreadKind::kOnce: return "once";
+    case PthreadKind::kBarrier: return "barrier";
   }
   return "lock";
 }
@@ -56,18 +57,18 @@ LockRegistry::ClassInfo& LockRegistry::ClassOfChain(PthreadKind kind, bool creat
   const CallChain chain = CallChain::Here(created ? kCreationFrames : CallChain::kFramesMax);
   const uint64_t key = chain.Hash() * 16 + static_cast<uint64_t>(kind) * 2 + (created ? 1 : 0);
   if (const auto found = classes_.find(key); found != classes_.end()) return found->second;
-  return ClassOf(key, absl::StrCat(KindName(kind), created ? "@" : " used@", chain.ToString()));
+  return ClassOf(key, kind, absl::StrCat(KindName(kind), created ? "@" : " used@", chain.ToString()));
 }
 
 LockRegistry::ClassInfo& LockRegistry::ClassOfStatic(PthreadKind kind, const void* address) {
   const uint64_t key = reinterpret_cast<uintptr_t>(address) * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(kind);
   if (const auto found = classes_.find(key); found != classes_.end()) return found->second;
-  return ClassOf(key, DataToken(address));
+  return ClassOf(key, kind, DataToken(address));
 }
 
-LockRegistry::ClassInfo& LockRegistry::ClassOf(uint64_t key, const std::string& name) {
+LockRegistry::ClassInfo& LockRegistry::ClassOf(uint64_t key, PthreadKind kind, const std::string& name) {
   ClassInfo& info = classes_[key];
-  info.id = validator_.RegisterClass(name);
+  info.id = validator_.RegisterClass(name, {.is_event = kind == PthreadKind::kBarrier});
   ThreadState* thread = thread_local_state.state;
   if (process->record.is_open() && thread != nullptr) {
     process->record.AppendText(thread->record, RecordText::kClass, Index(info.id), name);

@@ -27,7 +27,9 @@
 
 namespace ordeal::lockdep {
 
-enum class PthreadKind : uint8_t { kMutex, kRwlock, kSpinlock, kSemaphore, kOnce };
+enum class PthreadKind : uint8_t { kMutex, kRwlock, kSpinlock, kSemaphore, kOnce, kBarrier };
+
+struct BarrierState;
 
 struct LockEntry : Addressed, LockMap {
   uint64_t ordinal = 0;  // never used again; 0: none yet
@@ -40,6 +42,7 @@ struct LockEntry : Addressed, LockMap {
   bool robust = false;  // made to be left locked by a thread that ends
   // A semaphore that was posted by a task that did not hold it: a signal, not a lock.
   std::atomic<bool> signals{false};
+  BarrierState* barrier = nullptr;  // of a barrier
 
   LockMap& map() { return *this; }
   static LockEntry* Of(const LockMap* map) { return &static_cast<LockEntry&>(const_cast<LockMap&>(*map)); }
@@ -92,7 +95,7 @@ class LockRegistry {
   LockEntry* NewEntry();
   ClassInfo& ClassOfChain(PthreadKind kind, bool created);
   ClassInfo& ClassOfStatic(PthreadKind kind, const void* address);
-  ClassInfo& ClassOf(uint64_t key, const std::string& name);
+  ClassInfo& ClassOf(uint64_t key, PthreadKind kind, const std::string& name);
 
   Validator& validator_;
   uint64_t cookie_;

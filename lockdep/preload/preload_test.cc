@@ -184,6 +184,25 @@ TEST(PreloadTest, SemaphoresAreLocksUntilSomebodyElsePostsThem) {
   EXPECT_EQ(KindsOf("semaphore_waited_twice"), Kinds{});
 }
 
+TEST(PreloadTest, ALockHeldAtABarrierThatAnotherNeedsToGetThereIsReported) {
+  const CheckedRun run = RunCase("barrier_under_lock");
+  ASSERT_THAT(run.outcome.violations, SizeIs(1));
+  EXPECT_THAT(run.outcome.report, HasSubstr("barrier@testdata/lock_programs.c:"));
+  EXPECT_EQ(run.outcome.violations[0].grade, Grade::kFeasible);
+  EXPECT_EQ(KindsOf("barrier_without_lock"), Kinds{});
+  EXPECT_EQ(KindsOf("barrier_under_own_locks"), Kinds{});
+  PreloadOptions strict;
+  strict.strict_nesting = true;
+  EXPECT_THAT(RunCase("barrier_under_own_locks", strict).Kinds(), Not(IsEmpty()));
+}
+
+TEST(PreloadTest, ABarrierOrdersWhatIsBeforeItAndWhatIsBehindIt) {
+  const CheckedRun run = RunCase("barrier_orders");
+  ASSERT_THAT(run.outcome.violations, SizeIs(1));
+  EXPECT_EQ(run.outcome.violations[0].kind, ViolationKind::kCircular);
+  EXPECT_EQ(run.outcome.violations[0].grade, Grade::kOrder);
+}
+
 TEST(PreloadTest, SpinlocksOnceAndC11MutexesAreChecked) {
   EXPECT_EQ(KindsOf("spinlocks_inverted"), Kinds{"circular"});
   EXPECT_EQ(KindsOf("spinlocks_in_order"), Kinds{});

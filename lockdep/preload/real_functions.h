@@ -60,6 +60,9 @@
   X(cnd_timedwait, int, (cnd_t*, mtx_t*, const struct timespec*))                                                       \
   X(thrd_create, int, (thrd_t*, int (*)(void*), void*))                                                                 \
   X(thrd_join, int, (thrd_t, int*))                                                                                     \
+  X(pthread_barrier_init, int, (pthread_barrier_t*, const pthread_barrierattr_t*, unsigned))                            \
+  X(pthread_barrier_destroy, int, (pthread_barrier_t*))                                                                 \
+  X(pthread_barrier_wait, int, (pthread_barrier_t*))                                                                    \
   X(dlclose, int, (void*))
 
 #include <pthread.h>

@@ -27,7 +27,8 @@ namespace ordeal::lockdep {
 namespace {
 
 constexpr size_t kWriteBytes = 1 << 20;
-constexpr uint8_t kSemaphore = 3;  // PthreadKind::kSemaphore
+constexpr uint8_t kSemaphore = 3;  // PthreadKind
+constexpr uint8_t kBarrier = 5;
 
 absl::Status Failed(absl::string_view what, const std::string& path) {
   return absl::InternalError(absl::StrCat(what, " '", path, "': ", std::strerror(errno)));
@@ -210,6 +211,7 @@ class Translator {
   void FollowSemaphore(const Stream& task, const RecordSlot& slot);
   uint32_t TaskOf(uint32_t process, uint32_t thread);
   uint32_t LockOf(uint32_t process, uint32_t ordinal);
+  uint32_t ClassOf(const std::string& name, uint8_t kind);
 
   const Recording& recording_;
   TraceSymbols symbols_;
@@ -262,7 +264,13 @@ uint32_t Translator::LockOf(uint32_t process, uint32_t ordinal) {
   }
   const std::string name =
       absl::StrCat(Prefix(process), class_name, instance == 0 ? "" : absl::StrCat("[", instance, "]"));
-  return entry->second = symbols_.DeclareLock(name, symbols_.Class(class_name), 0, count);
+  return entry->second = symbols_.DeclareLock(name, ClassOf(class_name, lock->declaration.mode), 0, count);
+}
+
+uint32_t Translator::ClassOf(const std::string& name, uint8_t kind) {
+  const uint32_t lock_class = symbols_.Class(name);
+  if (kind == kBarrier) symbols_.DeclareClass(lock_class, name, {.is_event = true});
+  return lock_class;
 }
 
 bool Translator::Translate(const Stream& task, const RecordSlot& slot, LockEvent* event) {

@@ -337,6 +337,81 @@ static void c11_in_order(void) {
   mtx_destroy(&c11_b);
 }
 
+/* ---- barriers */
+static pthread_barrier_t barrier;
+static int earlier_done;
+static void* earlier_at_barrier(void* unused) {
+  lock(&lock_a);
+  unlock(&lock_a);
+  __atomic_store_n(&earlier_done, 1, __ATOMIC_SEQ_CST); /* no order that anybody promised */
+  CHECK(pthread_barrier_wait(&barrier) <= 0);
+  return unused;
+}
+static void* later_at_barrier_with_lock(void* unused) {
+  while (!__atomic_load_n(&earlier_done, __ATOMIC_SEQ_CST)) usleep(1000);
+  lock(&lock_a);
+  CHECK(pthread_barrier_wait(&barrier) <= 0);
+  unlock(&lock_a);
+  return unused;
+}
+static void* later_at_barrier_without(void* unused) {
+  while (!__atomic_load_n(&earlier_done, __ATOMIC_SEQ_CST)) usleep(1000);
+  lock(&lock_a);
+  unlock(&lock_a);
+  CHECK(pthread_barrier_wait(&barrier) <= 0);
+  return unused;
+}
+static void two_threads(void* (*one)(void*), void* (*two)(void*)) {
+  pthread_t threads[2];
+  CHECK(pthread_create(&threads[0], NULL, one, NULL) == 0);
+  CHECK(pthread_create(&threads[1], NULL, two, NULL) == 0);
+  for (int i = 0; i < 2; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+static void barrier_under_lock(void) {
+  CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
+  two_threads(earlier_at_barrier, later_at_barrier_with_lock);
+  CHECK(pthread_barrier_destroy(&barrier) == 0);
+}
+static void barrier_without_lock(void) {
+  CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
+  two_threads(earlier_at_barrier, later_at_barrier_without);
+  CHECK(pthread_barrier_destroy(&barrier) == 0);
+}
+/* Each thread holds a lock of its own, all made at one place. */
+static void* barrier_under_own_account(void* account) {
+  lock(account);
+  unlock(account);
+  lock(account);
+  CHECK(pthread_barrier_wait(&barrier) <= 0);
+  unlock(account);
+  return NULL;
+}
+static void barrier_under_own_locks(void) {
+  pthread_t threads[3];
+  make_accounts();
+  CHECK(pthread_barrier_init(&barrier, NULL, 3) == 0);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(pthread_create(&threads[i], NULL, barrier_under_own_account, &accounts[i]->mutex) == 0);
+  }
+  for (int i = 0; i < 3; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
+  CHECK(pthread_barrier_destroy(&barrier) == 0);
+}
+/* One order before the barrier, the other behind it; many phases, so that a fast thread laps a slow one. */
+static void* phases_a_then_b_first(void* unused) {
+  a_then_b(unused);
+  for (int i = 0; i < 100; ++i) CHECK(pthread_barrier_wait(&barrier) <= 0);
+  return unused;
+}
+static void* phases_b_then_a_behind(void* unused) {
+  for (int i = 0; i < 100; ++i) CHECK(pthread_barrier_wait(&barrier) <= 0);
+  return b_then_a(unused);
+}
+static void barrier_orders(void) {
+  CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
+  two_threads(phases_a_then_b_first, phases_b_then_a_behind);
+  CHECK(pthread_barrier_destroy(&barrier) == 0);
+}
+
 /* ---- for recordings */
 static void* take_pairs(void* unused) {
   for (int i = 0; i < 10000; ++i) {
@@ -411,6 +486,10 @@ int main(int argc, char** argv) {
       {"once_done_before", once_done_before},
       {"c11_inverted", c11_inverted},
       {"c11_in_order", c11_in_order},
+      {"barrier_under_lock", barrier_under_lock},
+      {"barrier_without_lock", barrier_without_lock},
+      {"barrier_under_own_locks", barrier_under_own_locks},
+      {"barrier_orders", barrier_orders},
       {"many_pairs", many_pairs},
       {"deadlock", deadlock},
       {"abba_in_fork", abba_in_fork},
