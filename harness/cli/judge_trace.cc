@@ -123,7 +123,14 @@ absl::StatusOr<TraceJudgement> JudgeTrace(const std::string& path, const JudgeTr
     judgement.violations = validator.Violations();
     judgement.stats = validator.stats();
   }
-  if (options.predict) Predict(trace, &judgement);
+  if (options.predict) {
+    for (uint32_t i = 0; i < trace.symbols.classes(); ++i) {
+      if (trace.symbols.class_row(i).options.kind == nullptr) continue;
+      return absl::InvalidArgumentError(absl::StrCat(path, ": lock class '", trace.symbols.class_id(i),
+                                                     "' has a kind, which prediction does not know; leave --grade out"));
+    }
+    Predict(trace, &judgement);
+  }
   return judgement;
 }
 

@@ -114,7 +114,8 @@ inline constexpr uint32_t kNoIndex = 0xffffffffu;
 struct LockEvent {
   EventOp op = EventOp::kMark;
   Mode mode = Mode::kExclusive;
-  uint8_t subclass = 0;
+  uint8_t subclass : 4 = 0;
+  uint8_t lock_mode : 4 = 0;  // of an acquisition of a lock whose class has a LockKind
   uint8_t flags = 0;
   uint32_t task = 0;
   uint32_t object = kNoIndex;

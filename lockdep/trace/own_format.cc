@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "lockdep/graph/lock_kind.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal::lockdep {
@@ -18,13 +19,14 @@ constexpr int kVersion = 1;
 // The options an event may have, as bits.
 constexpr uint32_t kMode = 1, kSub = 2, kOrder = 4, kNest = 8, kClass = 16, kCookie = 32, kStamp = 64;
 constexpr uint32_t kTry = 128, kUnchecked = 256, kSync = 512, kTimed = 1024, kThreaded = 2048, kInterruptible = 4096;
-constexpr uint32_t kAllocWords = 8192;
+constexpr uint32_t kAllocWords = 8192, kAs = 16384;
 
 uint32_t OptionsOf(EventOp op) {
   switch (op) {
     case EventOp::kAcquire:
     case EventOp::kRequest:
-      return kMode | kSub | kOrder | kNest | kTry | kUnchecked | kSync | kTimed | kInterruptible | kStamp;
+      return kMode | kSub | kOrder | kNest | kTry | kUnchecked | kSync | kTimed | kInterruptible |
+             kStamp | kAs;
     case EventOp::kTryFailed: return kMode | kSub;
     case EventOp::kDowngrade: return kMode;
     case EventOp::kSetClass: return kClass | kSub;
@@ -67,6 +69,7 @@ constexpr std::array<AllocRow, 4> kAllocs = {
     {{"fs", kAllocFs}, {"io", kAllocIo}, {"reclaim", kAllocReclaim}, {"nolockdep", kAllocNolockdep}}};
 
 constexpr std::array<const char*, 3> kModes = {"exclusive", "shared", "recursive"};
+const std::array<const LockKind*, 4> kKinds = {&kSixLock, &kTwoStateLock, &kDlmLock, &kGlock};
 constexpr std::array<const char*, 5> kWaits = {"unchecked", "free", "spin", "config", "sleep"};
 
 absl::string_view NextWord(absl::string_view* rest) {
@@ -147,6 +150,13 @@ absl::Status ParseClassOption(absl::string_view word, std::string* scratch, std:
   } else if (option.first == "inner" || option.first == "outer") {
     RETURN_IF_ERROR(ParseEnum(option.first, option.second, kWaits, &value));
     (option.first == "inner" ? options->inner : options->outer) = static_cast<WaitType>(value);
+  } else if (option.first == "kind") {
+    for (const LockKind* kind : kKinds) {
+      if (option.second == kind->name) options->kind = kind;
+    }
+    if (options->kind == nullptr) {
+      return Error(absl::StrCat("unknown kind=", Quote(option.second)), "it is one of six, two-state, dlm, glock");
+    }
   } else if (word == "ordered") {
     options->ordered_by_key = true;
   } else if (word == "event") {
@@ -161,7 +171,7 @@ absl::Status ParseClassOption(absl::string_view word, std::string* scratch, std:
     options->wait_override = true;
   } else {
     return Error(absl::StrCat("unknown class option ", Quote(word)),
-                 "known: name= inner= outer= ordered event no-validate no-check-recursion per-cpu wait-override");
+                 "known: name= inner= outer= kind= ordered event no-validate no-check-recursion per-cpu wait-override");
   }
   return absl::OkStatus();
 }
@@ -293,6 +303,24 @@ absl::Status OwnFormatParser::ParseObject(absl::string_view* rest, LockEvent* ev
   return absl::OkStatus();
 }
 
+absl::Status OwnFormatParser::ParseLockMode(absl::string_view value, LockEvent* event) {
+  const uint32_t lock_class = symbols_.lock_row(event->object).lock_class;
+  const LockKind* kind = symbols_.class_row(lock_class).options.kind;
+  if (kind == nullptr) {
+    return Error(absl::StrCat("as=", Quote(value), " of a lock whose class has no kind"),
+                 absl::StrCat("declare 'class ", symbols_.class_id(lock_class), " kind=...' and the lock before"));
+  }
+  std::string all;
+  for (int mode = 0; mode < kind->modes; ++mode) {
+    const char* name = kind->mode_names[static_cast<size_t>(mode)];
+    absl::StrAppend(&all, mode == 0 ? "" : ", ", name);
+    if (value != name) continue;
+    event->lock_mode = static_cast<uint8_t>(mode) & 7;
+    return absl::OkStatus();
+  }
+  return Error(absl::StrCat("as=", Quote(value), " is no mode of kind ", kind->name), absl::StrCat("it is one of ", all));
+}
+
 absl::Status OwnFormatParser::ParseOption(absl::string_view word, LockEvent* event) {
   const uint32_t allowed = OptionsOf(event->op);
   for (const FlagRow& row : kFlags) {
@@ -314,10 +342,12 @@ absl::Status OwnFormatParser::ParseOption(absl::string_view word, LockEvent* eve
     int mode = 0;
     RETURN_IF_ERROR(ParseEnum(key, value, kModes, &mode));
     event->mode = static_cast<Mode>(mode);
+  } else if ((allowed & kAs) != 0 && key == "as") {
+    return ParseLockMode(value, event);
   } else if ((allowed & kSub) != 0 && key == "sub") {
     uint64_t subclass = 0;
     RETURN_IF_ERROR(ParseNumber(key, value, kSubclasses - 1, &subclass));
-    event->subclass = static_cast<uint8_t>(subclass);
+    event->subclass = static_cast<uint8_t>(subclass) & 7;
   } else if ((allowed & kOrder) != 0 && key == "order") {
     RETURN_IF_ERROR(ParseNumber(key, value, UINT64_MAX, &event->argument));
     event->flags |= kFlagOrderKey;
@@ -386,6 +416,7 @@ void OwnFormatWriter::DeclareClass(uint32_t lock_class) {
   if (options.outer != defaults.outer) {
     absl::StrAppend(&out_, " outer=", kWaits[static_cast<size_t>(options.outer)]);
   }
+  if (options.kind != nullptr) absl::StrAppend(&out_, " kind=", options.kind->name);
   absl::StrAppend(&out_, options.ordered_by_key ? " ordered" : "", options.is_event ? " event" : "",
                   options.no_validate ? " no-validate" : "", options.no_check_recursion ? " no-check-recursion" : "",
                   options.per_cpu ? " per-cpu" : "", options.wait_override ? " wait-override" : "", "\n");
@@ -420,7 +451,11 @@ void OwnFormatWriter::Append(const LockEvent& event) {
     case ObjectKind::kClass: absl::StrAppend(&out_, " ", EscapeName(symbols_.class_id(event.object))); break;
   }
   if (event.mode != Mode::kExclusive) absl::StrAppend(&out_, " mode=", kModes[static_cast<size_t>(event.mode)]);
-  if (event.subclass != 0) absl::StrAppend(&out_, " sub=", event.subclass);
+  if ((allowed & kAs) != 0) {
+    const LockKind* lock_kind = symbols_.class_row(symbols_.lock_row(event.object).lock_class).options.kind;
+    if (lock_kind != nullptr) absl::StrAppend(&out_, " as=", lock_kind->mode_names[event.lock_mode]);
+  }
+  if (event.subclass != 0) absl::StrAppend(&out_, " sub=", static_cast<int>(event.subclass));
   for (const FlagRow& row : kFlags) {
     if ((event.flags & row.flag) != 0) absl::StrAppend(&out_, " ", row.word);
   }

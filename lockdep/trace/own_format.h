@@ -40,6 +40,7 @@ class OwnFormatParser {
   absl::Status ParseTask(absl::string_view rest);
   absl::Status ParseEvent(absl::string_view task, absl::string_view rest, EventSink sink);
   absl::Status ParseObject(absl::string_view* rest, LockEvent* event);
+  absl::Status ParseLockMode(absl::string_view value, LockEvent* event);
   absl::Status ParseOption(absl::string_view word, LockEvent* event);
 
   TraceSymbols& symbols_;

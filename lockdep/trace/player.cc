@@ -93,6 +93,10 @@ void Player::Acquire(TaskState& task, const LockEvent& event, Site site) {
     validator_.Sync(*task.context, map, event.mode, options);
     return;
   }
+  if (validator_.classes().at(map.lock_class).options.kind != nullptr) {
+    validator_.AcquireMode(*task.context, map, event.lock_mode, options);
+    return;
+  }
   const bool recursive = symbols_.lock_row(event.object).recursive && task.context->Holds(map);
   if (recursive) options.check = false;  // its owner takes it again: counted, not judged
   validator_.Acquire(*task.context, map, event.mode, options);

@@ -54,6 +54,19 @@ TEST(PlayerTest, ReadersAndTrylocks) {
   EXPECT_THAT(KindsOf("T1 acquire A mode=shared\nT1 acquire A mode=shared\n"), ElementsAre("recursive"));
 }
 
+TEST(PlayerTest, ModesOfLockKinds) {
+  const std::string two_state = "class C kind=two-state\nclass D kind=two-state\nlock c C\nlock d D\n";
+  const auto nest = [](const char* task, const char* outer, const char* inner, const char* mode) {
+    return absl::StrCat(task, " acquire ", outer, " as=", mode, "\n", task, " acquire ", inner, " as=", mode, "\n", task,
+                        " release ", inner, "\n", task, " release ", outer, "\n");
+  };
+  EXPECT_THAT(KindsOf(absl::StrCat(two_state, nest("T1", "c", "d", "add"), nest("T2", "d", "c", "block"))),
+              ElementsAre("circular"));
+  EXPECT_THAT(KindsOf(absl::StrCat(two_state, nest("T1", "c", "d", "add"), nest("T2", "d", "c", "add"))), IsEmpty());
+  EXPECT_THAT(KindsOf("class C kind=dlm\nlock c C\nT acquire c as=PR\nT acquire c as=EX\n"), ElementsAre("recursive"));
+  EXPECT_THAT(KindsOf("class C kind=dlm\nlock c C\nT acquire c as=NL\nT acquire c as=EX\n"), IsEmpty());
+}
+
 TEST(PlayerTest, SubclassesNestLocksAndOrder) {
   EXPECT_THAT(KindsOf("class C\nlock 1 C\nlock 2 C\nT acquire 1\nT acquire 2\n"), ElementsAre("recursive"));
   EXPECT_THAT(KindsOf("class C\nlock 1 C\nlock 2 C\nT acquire 1\nT acquire 2 sub=1\n"), IsEmpty());

@@ -112,6 +112,23 @@ TEST(OwnFormatTest, EveryOperationAndOptionSurvivesARoundTrip) {
   EXPECT_EQ(FormatTrace(*trace), kEverything);
 }
 
+TEST(OwnFormatTest, ModesOfAKindComeBack) {
+  const std::string text =
+      "ordeal-lock-trace 1\nclass C kind=dlm\nlock c C\nT acquire c as=PR sub=2\nT release c\nT acquire c as=EX\n";
+  const absl::StatusOr<Trace> trace = ParseTrace(text, TraceFormat::kOwn, "t.txt");
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  EXPECT_EQ(trace->events[0].lock_mode, 3);
+  EXPECT_EQ(trace->events[0].subclass, 2);
+  EXPECT_EQ(FormatTrace(*trace), text);
+  for (const auto& [line, error] : std::vector<std::pair<std::string, std::string>>{
+           {"T acquire c as=XX\n", "it is one of NL, CR, CW, PR, PW, EX"},
+           {"T acquire d as=PR\n", "whose class has no kind"},
+           {"class D kind=x\n", "it is one of six, two-state, dlm, glock"}}) {
+    const absl::StatusOr<Trace> bad = ParseTrace(text + line, TraceFormat::kOwn, "t.txt");
+    EXPECT_THAT(std::string(bad.status().message()), ::testing::HasSubstr(error));
+  }
+}
+
 TEST(OwnFormatTest, AnEventHoldsWhatItsLineSays) {
   const absl::StatusOr<Trace> trace = ParseTrace(kEverything, TraceFormat::kOwn, "t.txt");
   ASSERT_TRUE(trace.ok()) << trace.status();
