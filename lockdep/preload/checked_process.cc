@@ -381,6 +381,7 @@ void Reinitialised(ThreadState& thread, LockEntry& lock, bool held_now, Site sit
     thread_local_state.news = true;
   }
   Record(thread, lock, EventOp::kDestroy, site);
+  process->validator.ForgetEvent(lock.map());
   process->nesting.Remove(lock.ordinal);
   process->registry.Retire(&lock, held_now);
 }

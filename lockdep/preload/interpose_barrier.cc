@@ -73,7 +73,6 @@ Arrival BeforeWait(pthread_barrier_t* object, const void* frame) {
     if (barrier.threads > 1) {
       process->validator.BeginWait(thread->task, barrier.Other(arrival.number, 1), {.site = site});
     }
-    thread_local_state.news = true;
   }
   Leave(*thread);
   return arrival;
@@ -91,7 +90,6 @@ void AfterWait(const Arrival& arrival, const void* frame) {
     process->validator.EndWait(thread->task, barrier.Other(arrival.number, i));
   }
   Record(*thread, *arrival.lock, EventOp::kDepart, site);
-  thread_local_state.news = true;
   Unref(arrival.barrier);
   Leave(*thread);
 }

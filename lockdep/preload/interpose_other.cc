@@ -21,6 +21,8 @@ LockEntry* FindOrAdd(volatile void* object, PthreadKind kind) {
   return lock != nullptr ? lock : process->registry.AddUsed(Address(object), nullptr, kind);
 }
 
+PthreadKind KindOfSemaphore(unsigned value) { return value == 0 ? PthreadKind::kSignal : PthreadKind::kSemaphore; }
+
 void Forget(volatile void* object, bool held_now, const void* frame) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
@@ -32,6 +34,10 @@ void Forget(volatile void* object, bool held_now, const void* frame) {
 void AddCreated(volatile void* object, PthreadKind kind, bool signals, uint32_t count = 1) {
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
+  if (kind == PthreadKind::kSignal) {
+    FollowEvents();
+    FollowEvents(*thread);
+  }
   LockEntry* lock = process->registry.AddCreated(Address(object), nullptr, kind, count);
   if (lock != nullptr) lock->signals.store(signals, std::memory_order_relaxed);
   Leave(*thread);
@@ -45,6 +51,11 @@ extern "C" void ordeal_before_semaphore_wait(sem_t* semaphore, const void* frame
   ThreadState* thread = Enter();
   if (thread == nullptr) return;
   LockEntry* lock = process->registry.Find(semaphore);
+  if (lock != nullptr && lock->kind == PthreadKind::kSignal) {
+    process->validator.BeginWait(thread->task, lock->map(), {.site = SiteAt(*thread, frame)});
+    Leave(*thread);
+    return;
+  }
   if (lock != nullptr && Holds(*thread, *lock)) {
     // It waits again for what it waited for already: somebody else is to post it (so Python's conditions work).
     lock->signals.store(true, std::memory_order_relaxed);
@@ -64,7 +75,11 @@ extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const 
   if (lock != nullptr) {
     Record(*thread, *lock, EventOp::kDown, SiteAt(*thread, frame), waited == 0 ? kFlagTrylock : 0);
   }
-  if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
+  if (lock != nullptr && lock->kind == PthreadKind::kSignal) {
+    // A wait that would have ended by itself delays nothing, but it comes after the post.
+    if (waited == 0) process->validator.BeginWait(thread->task, lock->map(), {.site = SiteAt(*thread, frame), .check = false});
+    process->validator.EndWait(thread->task, lock->map());
+  } else if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
     Acquire(*thread, *lock, Mode::kExclusive, waited == 0, SiteAt(*thread, frame));
   }
   Leave(*thread);
@@ -73,7 +88,7 @@ extern "C" void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const 
 ORDEAL_INTERPOSE(int, sem_init, (sem_t* semaphore, int shared, unsigned value)) {
   Forget(semaphore, false, ORDEAL_FRAME());
   const int result = ordeal_real.sem_init(semaphore, shared, value);
-  if (result == 0) AddCreated(semaphore, PthreadKind::kSemaphore, value != 1, value);
+  if (result == 0) AddCreated(semaphore, KindOfSemaphore(value), value != 1, value);
   return result;
 }
 
@@ -97,7 +112,7 @@ ORDEAL_INTERPOSE(sem_t*, sem_open, (const char* name, int flags, mode_t mode, un
   int now = 0;
   sem_getvalue(semaphore, &now);
   if (process->registry.Find(semaphore) == nullptr) {  // opened twice, it has one address
-    LockEntry* lock = process->registry.AddCreated(semaphore, nullptr, PthreadKind::kSemaphore, static_cast<uint32_t>(now));
+    LockEntry* lock = process->registry.AddCreated(semaphore, nullptr, KindOfSemaphore(static_cast<unsigned>(now)), static_cast<uint32_t>(now));
     if (lock != nullptr) lock->signals.store(now != 1, std::memory_order_relaxed);
   }
   Leave(*thread);
@@ -115,7 +130,9 @@ ORDEAL_INTERPOSE(int, sem_post, (sem_t* semaphore)) {
   if (thread != nullptr) {
     LockEntry* lock = process->registry.Find(semaphore);
     if (lock != nullptr) Record(*thread, *lock, EventOp::kUp, SiteAt(*thread, ORDEAL_FRAME()));
-    if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
+    if (lock != nullptr && lock->kind == PthreadKind::kSignal) {
+      process->validator.Trigger(thread->task, lock->map(), SiteAt(*thread, ORDEAL_FRAME()));
+    } else if (lock != nullptr && !lock->signals.load(std::memory_order_relaxed)) {
       const Site site = SiteAt(*thread, ORDEAL_FRAME());
       if (Holds(*thread, *lock)) {
         Release(*thread, *lock, site);

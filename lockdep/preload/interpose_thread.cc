@@ -5,8 +5,6 @@
 
 #include "lockdep/preload/checked_process.h"
 #include "lockdep/preload/interpose.h"
-#include "lockdep/preload/mutex_access.h"
-#include "lockdep/preload/mutex_rules.h"
 #include "lockdep/preload/real_functions.h"
 
 using namespace ordeal::lockdep;  // NOLINT: this file defines C functions only
@@ -77,32 +75,6 @@ ORDEAL_INTERPOSE(int, thrd_create, (thrd_t* thread, int (*routine)(void*), void*
   const int result = ordeal_real.thrd_create(thread, &StartThrd, start);
   if (result != thrd_success) DropStart(start);
   return result;
-}
-
-// True if the mutex is released by the wait: a recursive one that is held more than once is not.
-extern "C" int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* frame) {
-  if (IsRecursive(mutex) && DepthOf(mutex) > 1) return 0;
-  BeforeMutexUnlock(mutex, frame);
-  LockEntry* lock = BeforeMutexLock(mutex, frame);
-  if (lock == nullptr) return 1;
-  MutexLockFailed(lock, frame);
-  if (ThreadState* thread = Enter()) {
-    Record(*thread, *lock, EventOp::kRelease, SiteAt(*thread, frame));
-    Leave(*thread);
-  }
-  return 1;
-}
-
-extern "C" void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* frame) {
-  ThreadState* thread = Enter();
-  if (thread == nullptr) return;
-  uint64_t* tag = TagOf(mutex);
-  LockEntry* lock = tag != nullptr ? process->registry.FindTagged(tag, mutex) : process->registry.Find(mutex);
-  if (lock != nullptr) {
-    Acquire(*thread, *lock, Mode::kExclusive, false, SiteAt(*thread, frame));
-    RecordHeld(*thread, *lock, EventOp::kAcquire);
-  }
-  Leave(*thread);
 }
 
 extern "C" unsigned ordeal_thread_number(pthread_t handle) {

@@ -15,13 +15,15 @@
 #include "lockdep/preload/real_functions.h"
 
 struct wait_frame {
+  void* condition;
   pthread_mutex_t* mutex;
   const void* place;
-  int released;
+  int before;
+  int result; /* of the wait; -1 if it did not return */
 };
 
-int ordeal_before_condition_wait(pthread_mutex_t* mutex, const void* frame);
-void ordeal_after_condition_wait(pthread_mutex_t* mutex, const void* frame);
+int ordeal_before_condition_wait(void* condition, pthread_mutex_t* mutex, int timed, const void* frame);
+void ordeal_after_condition_wait(void* condition, pthread_mutex_t* mutex, int before, int woken, const void* frame);
 void ordeal_before_semaphore_wait(sem_t* semaphore, const void* frame);
 void ordeal_after_semaphore_wait(sem_t* semaphore, int waited, const void* frame);
 void* ordeal_before_once(pthread_once_t* once, const void* frame);
@@ -33,38 +35,38 @@ void ordeal_joined(pthread_t thread, unsigned number);
 /* Whichever way the wait ends, the thread has the mutex again. */
 static void wait_ended(void* argument) {
   const struct wait_frame* frame = argument;
-  if (frame->released) ordeal_after_condition_wait(frame->mutex, frame->place);
+  if (frame->before == 0) return;
+  ordeal_after_condition_wait(frame->condition, frame->mutex, frame->before, frame->result == 0, frame->place);
 }
 
-#define WAIT_ON_CONDITION(mutex_argument, real_call)                                      \
-  struct wait_frame frame = {(mutex_argument), ORDEAL_FRAME(), 0};                       \
-  frame.released = ordeal_before_condition_wait(frame.mutex, frame.place);               \
-  int result;                                                                             \
-  pthread_cleanup_push(wait_ended, &frame);                                               \
-  result = (real_call);                                                                   \
-  pthread_cleanup_pop(1);                                                                 \
-  return result
+#define WAIT_ON_CONDITION(condition, mutex_argument, timed, real_call)                                    \
+  struct wait_frame frame = {(condition), (mutex_argument), ORDEAL_FRAME(), 0, -1};                      \
+  frame.before = ordeal_before_condition_wait(frame.condition, frame.mutex, (timed), frame.place);       \
+  pthread_cleanup_push(wait_ended, &frame);                                                               \
+  frame.result = (real_call);                                                                             \
+  pthread_cleanup_pop(1);                                                                                 \
+  return frame.result
 
 ORDEAL_INTERPOSE(int, pthread_cond_wait, (pthread_cond_t * condition, pthread_mutex_t* mutex)) {
-  WAIT_ON_CONDITION(mutex, ordeal_real.pthread_cond_wait(condition, mutex));
+  WAIT_ON_CONDITION(condition, mutex, 0, ordeal_real.pthread_cond_wait(condition, mutex));
 }
 
 ORDEAL_INTERPOSE(int, pthread_cond_timedwait,
                  (pthread_cond_t * condition, pthread_mutex_t* mutex, const struct timespec* deadline)) {
-  WAIT_ON_CONDITION(mutex, ordeal_real.pthread_cond_timedwait(condition, mutex, deadline));
+  WAIT_ON_CONDITION(condition, mutex, 1, ordeal_real.pthread_cond_timedwait(condition, mutex, deadline));
 }
 
 ORDEAL_INTERPOSE(int, pthread_cond_clockwait,
                  (pthread_cond_t * condition, pthread_mutex_t* mutex, clockid_t clock, const struct timespec* deadline)) {
-  WAIT_ON_CONDITION(mutex, ordeal_real.pthread_cond_clockwait(condition, mutex, clock, deadline));
+  WAIT_ON_CONDITION(condition, mutex, 1, ordeal_real.pthread_cond_clockwait(condition, mutex, clock, deadline));
 }
 
 ORDEAL_INTERPOSE(int, cnd_wait, (cnd_t * condition, mtx_t* mutex)) {
-  WAIT_ON_CONDITION((pthread_mutex_t*)mutex, ordeal_real.cnd_wait(condition, mutex));
+  WAIT_ON_CONDITION(condition, (pthread_mutex_t*)mutex, 0, ordeal_real.cnd_wait(condition, mutex));
 }
 
 ORDEAL_INTERPOSE(int, cnd_timedwait, (cnd_t * condition, mtx_t* mutex, const struct timespec* deadline)) {
-  WAIT_ON_CONDITION((pthread_mutex_t*)mutex, ordeal_real.cnd_timedwait(condition, mutex, deadline));
+  WAIT_ON_CONDITION(condition, (pthread_mutex_t*)mutex, 1, ordeal_real.cnd_timedwait(condition, mutex, deadline));
 }
 
 ORDEAL_INTERPOSE(int, sem_wait, (sem_t * semaphore)) {

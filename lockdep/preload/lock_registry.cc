@@ -16,12 +16,19 @@ namespace {
 // use is told apart more finely: without optimisation std::unique_lock alone is four frames.
 constexpr int kCreationFrames = 4;
 
+// Waited for, never held. A semaphore that starts at 0 is a signal from the beginning.
+bool IsEvent(PthreadKind kind) {
+  return kind == PthreadKind::kBarrier || kind == PthreadKind::kSignal || kind == PthreadKind::kCondition;
+}
+
 const char* KindName(PthreadKind kind) {
   switch (kind) {
     case PthreadKind::kMutex: return "mutex";
     case PthreadKind::kRwlock: return "rwlock";
     case PthreadKind::kSpinlock: return "spinlock";
-    case PthreadKind::kSemaphore: return "semaphore";
+    case PthreadKind::kSemaphore:
+    case PthreadKind::kSignal: return "semaphore";
+    case PthreadKind::kCondition: return "condition";
     case PthreadKind::kOnce: return "once";
     case PthreadKind::kBarrier: return "barrier";
   }
@@ -68,7 +75,7 @@ LockRegistry::ClassInfo& LockRegistry::ClassOfStatic(PthreadKind kind, const voi
 
 LockRegistry::ClassInfo& LockRegistry::ClassOf(uint64_t key, PthreadKind kind, const std::string& name) {
   ClassInfo& info = classes_[key];
-  info.id = validator_.RegisterClass(name, {.is_event = kind == PthreadKind::kBarrier});
+  info.id = validator_.RegisterClass(name, {.is_event = IsEvent(kind)});
   ThreadState* thread = thread_local_state.state;
   if (process->record.is_open() && thread != nullptr) {
     process->record.AppendText(thread->record, RecordText::kClass, Index(info.id), name);

@@ -27,7 +27,7 @@
 
 namespace ordeal::lockdep {
 
-enum class PthreadKind : uint8_t { kMutex, kRwlock, kSpinlock, kSemaphore, kOnce, kBarrier };
+enum class PthreadKind : uint8_t { kMutex, kRwlock, kSpinlock, kSemaphore, kOnce, kBarrier, kSignal, kCondition };
 
 struct BarrierState;
 

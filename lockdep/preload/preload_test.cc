@@ -196,6 +196,25 @@ TEST(PreloadTest, ALockHeldAtABarrierThatAnotherNeedsToGetThereIsReported) {
   EXPECT_THAT(RunCase("barrier_under_own_locks", strict).Kinds(), Not(IsEmpty()));
 }
 
+TEST(PreloadTest, ALockHeldInAWaitThatTheSignallerNeedsIsReported) {
+  const CheckedRun condition = RunCase("condition_under_lock");
+  ASSERT_THAT(condition.outcome.violations, SizeIs(1));
+  EXPECT_THAT(condition.outcome.report, HasSubstr("condition@testdata/lock_programs.c:"));
+  EXPECT_EQ(condition.outcome.violations[0].grade, Grade::kFeasible);
+  EXPECT_EQ(KindsOf("condition_under_no_lock"), Kinds{});
+  EXPECT_EQ(KindsOf("condition_under_lock_timed"), Kinds{});
+  EXPECT_EQ(KindsOf("semaphore_under_lock"), Kinds{"circular"});
+  EXPECT_EQ(KindsOf("semaphore_under_no_lock"), Kinds{});
+}
+
+TEST(PreloadTest, ASignalOrdersWhatIsBeforeItAndWhatIsBehindTheWait) {
+  for (const char* name : {"condition_orders", "semaphore_orders"}) {
+    const CheckedRun run = RunCase(name);
+    ASSERT_THAT(run.outcome.violations, SizeIs(1)) << name;
+    EXPECT_EQ(run.outcome.violations[0].grade, Grade::kOrder) << name;
+  }
+}
+
 TEST(PreloadTest, ABarrierOrdersWhatIsBeforeItAndWhatIsBehindIt) {
   const CheckedRun run = RunCase("barrier_orders");
   ASSERT_THAT(run.outcome.violations, SizeIs(1));

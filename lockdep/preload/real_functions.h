@@ -35,6 +35,14 @@
   X(pthread_cond_wait, int, (pthread_cond_t*, pthread_mutex_t*))                                                        \
   X(pthread_cond_timedwait, int, (pthread_cond_t*, pthread_mutex_t*, const struct timespec*))                           \
   X(pthread_cond_clockwait, int, (pthread_cond_t*, pthread_mutex_t*, clockid_t, const struct timespec*))                \
+  X(pthread_cond_init, int, (pthread_cond_t*, const pthread_condattr_t*))                                               \
+  X(pthread_cond_destroy, int, (pthread_cond_t*))                                                                       \
+  X(pthread_cond_signal, int, (pthread_cond_t*))                                                                        \
+  X(pthread_cond_broadcast, int, (pthread_cond_t*))                                                                     \
+  X(cnd_init, int, (cnd_t*))                                                                                            \
+  X(cnd_destroy, void, (cnd_t*))                                                                                        \
+  X(cnd_signal, int, (cnd_t*))                                                                                          \
+  X(cnd_broadcast, int, (cnd_t*))                                                                                       \
   X(pthread_create, int, (pthread_t*, const pthread_attr_t*, void* (*)(void*), void*))                                  \
   X(pthread_join, int, (pthread_t, void**))                                                                             \
   X(pthread_tryjoin_np, int, (pthread_t, void**))                                                                       \

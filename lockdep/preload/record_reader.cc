@@ -28,7 +28,7 @@ namespace {
 
 constexpr size_t kWriteBytes = 1 << 20;
 constexpr uint8_t kSemaphore = 3;  // PthreadKind
-constexpr uint8_t kBarrier = 5;
+constexpr uint8_t kBarrier = 5, kSignal = 6, kCondition = 7;
 
 absl::Status Failed(absl::string_view what, const std::string& path) {
   return absl::InternalError(absl::StrCat(what, " '", path, "': ", std::strerror(errno)));
@@ -258,7 +258,7 @@ uint32_t Translator::LockOf(uint32_t process, uint32_t ordinal) {
   if (class_name.empty()) class_name = absl::StrCat("class", argument & 0xffffffffu);
   const uint32_t instance = static_cast<uint32_t>(argument >> 32);
   uint32_t count = 1;
-  if (lock->declaration.mode == kSemaphore) {
+  if (lock->declaration.mode == kSemaphore || lock->declaration.mode == kSignal) {
     count = static_cast<uint32_t>(lock->declaration.site);
     if (count == 1 && semaphores_[{process, ordinal}].signals) count = 0;
   }
@@ -269,7 +269,7 @@ uint32_t Translator::LockOf(uint32_t process, uint32_t ordinal) {
 
 uint32_t Translator::ClassOf(const std::string& name, uint8_t kind) {
   const uint32_t lock_class = symbols_.Class(name);
-  if (kind == kBarrier) symbols_.DeclareClass(lock_class, name, {.is_event = true});
+  if (kind == kBarrier || kind == kSignal || kind == kCondition) symbols_.DeclareClass(lock_class, name, {.is_event = true});
   return lock_class;
 }
 

@@ -130,7 +130,9 @@ TEST_F(RecordTest, EveryKindOfLockIsRecordedAsItIsJudged) {
         "recursive_silent", "trylock_backs_off", "trylock_holds", "timed_backs_off", "timed_fails", "robust_owner_dies",
         "condition", "condition_inverted", "condition_cancelled", "spinlocks_inverted", "spinlocks_in_order",
         "once_done_before", "c11_inverted", "c11_in_order", "semaphores_inverted", "semaphores_in_order",
-        "semaphores_signal", "semaphore_waited_twice", "barrier_without_lock", "barrier_orders"}) {
+        "semaphores_signal", "semaphore_waited_twice", "barrier_without_lock", "barrier_orders",
+        "condition_under_lock", "condition_under_no_lock", "condition_under_lock_timed", "semaphore_under_lock",
+        "semaphore_under_no_lock"}) {
     SCOPED_TRACE(name);
     const Recorded recorded = RunCase(name);
     ExpectWellFormed(recorded.trace);

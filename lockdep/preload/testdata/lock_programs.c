@@ -412,6 +412,96 @@ static void barrier_orders(void) {
   CHECK(pthread_barrier_destroy(&barrier) == 0);
 }
 
+/* ---- waits for a signal, under a lock that the signaller takes on its way there */
+static int waiting;
+static pthread_mutex_t* outer; /* NULL: none */
+static int with_deadline;
+static void* wait_under_outer(void* unused) {
+  const struct timespec deadline = {4102444800, 0}; /* the year 2100 */
+  while (!__atomic_load_n(&earlier_done, __ATOMIC_SEQ_CST)) usleep(1000);
+  if (outer != NULL) lock(outer);
+  lock(&lock_c);
+  __atomic_store_n(&waiting, 1, __ATOMIC_SEQ_CST);
+  while (!ready) {
+    CHECK((with_deadline ? pthread_cond_timedwait(&changed, &lock_c, &deadline) : pthread_cond_wait(&changed, &lock_c)) == 0);
+  }
+  unlock(&lock_c);
+  if (outer != NULL) unlock(outer);
+  return unused;
+}
+static void* signal_after_b(void* unused) {
+  lock(&lock_b);
+  unlock(&lock_b);
+  __atomic_store_n(&earlier_done, 1, __ATOMIC_SEQ_CST);
+  while (!__atomic_load_n(&waiting, __ATOMIC_SEQ_CST)) usleep(1000);
+  lock(&lock_c);
+  ready = 1;
+  pthread_cond_signal(&changed);
+  unlock(&lock_c);
+  return unused;
+}
+static void condition_under_lock(void) {
+  pthread_cond_init(&changed, NULL);
+  outer = &lock_b;
+  two_threads(wait_under_outer, signal_after_b);
+}
+static void condition_under_no_lock(void) {
+  pthread_cond_init(&changed, NULL);
+  two_threads(wait_under_outer, signal_after_b);
+}
+static void condition_under_lock_timed(void) {
+  with_deadline = 1;
+  condition_under_lock();
+}
+static void* a_then_b_signal(void* unused) {
+  a_then_b(unused);
+  return signal_after_b(unused);
+}
+static void* wait_b_then_a(void* unused) {
+  wait_under_outer(unused);
+  return b_then_a(unused);
+}
+static void condition_orders(void) {
+  pthread_cond_init(&changed, NULL);
+  two_threads(a_then_b_signal, wait_b_then_a);
+}
+static void* post_after_b(void* unused) {
+  lock(&lock_b);
+  unlock(&lock_b);
+  __atomic_store_n(&earlier_done, 1, __ATOMIC_SEQ_CST);
+  CHECK(sem_post(&semaphore_a) == 0);
+  return unused;
+}
+static void* semaphore_under_outer(void* unused) {
+  while (!__atomic_load_n(&earlier_done, __ATOMIC_SEQ_CST)) usleep(1000);
+  if (outer != NULL) lock(outer);
+  CHECK(sem_wait(&semaphore_a) == 0);
+  if (outer != NULL) unlock(outer);
+  return unused;
+}
+static void semaphore_under_lock(void) {
+  sem_init(&semaphore_a, 0, 0);
+  outer = &lock_b;
+  two_threads(semaphore_under_outer, post_after_b);
+}
+static void semaphore_under_no_lock(void) {
+  sem_init(&semaphore_a, 0, 0);
+  two_threads(semaphore_under_outer, post_after_b);
+}
+static void* a_then_b_post(void* unused) {
+  a_then_b(unused);
+  CHECK(sem_post(&semaphore_a) == 0);
+  return unused;
+}
+static void* await_b_then_a(void* unused) {
+  CHECK(sem_wait(&semaphore_a) == 0);
+  return b_then_a(unused);
+}
+static void semaphore_orders(void) {
+  sem_init(&semaphore_a, 0, 0);
+  two_threads(a_then_b_post, await_b_then_a);
+}
+
 /* ---- for recordings */
 static void* take_pairs(void* unused) {
   for (int i = 0; i < 10000; ++i) {
@@ -490,6 +580,13 @@ int main(int argc, char** argv) {
       {"barrier_without_lock", barrier_without_lock},
       {"barrier_under_own_locks", barrier_under_own_locks},
       {"barrier_orders", barrier_orders},
+      {"condition_under_lock", condition_under_lock},
+      {"condition_under_no_lock", condition_under_no_lock},
+      {"condition_under_lock_timed", condition_under_lock_timed},
+      {"condition_orders", condition_orders},
+      {"semaphore_under_lock", semaphore_under_lock},
+      {"semaphore_under_no_lock", semaphore_under_no_lock},
+      {"semaphore_orders", semaphore_orders},
       {"many_pairs", many_pairs},
       {"deadlock", deadlock},
       {"abba_in_fork", abba_in_fork},
