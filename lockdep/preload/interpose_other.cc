@@ -111,11 +111,10 @@ ORDEAL_INTERPOSE(sem_t*, sem_open, (const char* name, int flags, mode_t mode, un
   if (thread == nullptr) return semaphore;
   int now = 0;
   sem_getvalue(semaphore, &now);
-  if (process->registry.Find(semaphore) == nullptr) {  // opened twice, it has one address
-    LockEntry* lock = process->registry.AddCreated(semaphore, nullptr, KindOfSemaphore(static_cast<unsigned>(now)), static_cast<uint32_t>(now));
-    if (lock != nullptr) lock->signals.store(now != 1, std::memory_order_relaxed);
-  }
+  const bool known = process->registry.Find(semaphore) != nullptr;  // opened twice, it has one address
   Leave(*thread);
+  const auto count = static_cast<unsigned>(now);
+  if (!known) AddCreated(semaphore, KindOfSemaphore(count), count != 1, count);
   return semaphore;
 }
 

@@ -104,6 +104,9 @@ std::vector<std::string> KindsOf(const std::string& name) { return RunCase(name)
 std::vector<std::string> LifeKindsOf(const std::string& name) {
   return RunCase(name, {}, ORDEAL_LIFE_PROGRAMS).Kinds();
 }
+std::vector<std::string> EventKindsOf(const std::string& name) {
+  return RunCase(name, {}, ORDEAL_EVENT_PROGRAMS).Kinds();
+}
 using Kinds = std::vector<std::string>;
 
 TEST(PreloadTest, AnInversionOfTwoGlobalMutexesIsReportedWithNamesAndSites) {
@@ -185,38 +188,38 @@ TEST(PreloadTest, SemaphoresAreLocksUntilSomebodyElsePostsThem) {
 }
 
 TEST(PreloadTest, ALockHeldAtABarrierThatAnotherNeedsToGetThereIsReported) {
-  const CheckedRun run = RunCase("barrier_under_lock");
+  const CheckedRun run = RunCase("barrier_under_lock", {}, ORDEAL_EVENT_PROGRAMS);
   ASSERT_THAT(run.outcome.violations, SizeIs(1));
   EXPECT_THAT(run.outcome.report, HasSubstr("barrier@testdata/lock_programs.c:"));
   EXPECT_EQ(run.outcome.violations[0].grade, Grade::kFeasible);
-  EXPECT_EQ(KindsOf("barrier_without_lock"), Kinds{});
-  EXPECT_EQ(KindsOf("barrier_under_own_locks"), Kinds{});
+  EXPECT_EQ(EventKindsOf("barrier_without_lock"), Kinds{});
+  EXPECT_EQ(EventKindsOf("barrier_under_own_locks"), Kinds{});
   PreloadOptions strict;
   strict.strict_nesting = true;
-  EXPECT_THAT(RunCase("barrier_under_own_locks", strict).Kinds(), Not(IsEmpty()));
+  EXPECT_THAT(RunCase("barrier_under_own_locks", strict, ORDEAL_EVENT_PROGRAMS).Kinds(), Not(IsEmpty()));
 }
 
 TEST(PreloadTest, ALockHeldInAWaitThatTheSignallerNeedsIsReported) {
-  const CheckedRun condition = RunCase("condition_under_lock");
+  const CheckedRun condition = RunCase("condition_under_lock", {}, ORDEAL_EVENT_PROGRAMS);
   ASSERT_THAT(condition.outcome.violations, SizeIs(1));
   EXPECT_THAT(condition.outcome.report, HasSubstr("condition@testdata/lock_programs.c:"));
   EXPECT_EQ(condition.outcome.violations[0].grade, Grade::kFeasible);
-  EXPECT_EQ(KindsOf("condition_under_no_lock"), Kinds{});
-  EXPECT_EQ(KindsOf("condition_under_lock_timed"), Kinds{});
-  EXPECT_EQ(KindsOf("semaphore_under_lock"), Kinds{"circular"});
-  EXPECT_EQ(KindsOf("semaphore_under_no_lock"), Kinds{});
+  EXPECT_EQ(EventKindsOf("condition_under_no_lock"), Kinds{});
+  EXPECT_EQ(EventKindsOf("condition_under_lock_timed"), Kinds{});
+  EXPECT_EQ(EventKindsOf("semaphore_under_lock"), Kinds{"circular"});
+  EXPECT_EQ(EventKindsOf("semaphore_under_no_lock"), Kinds{});
 }
 
 TEST(PreloadTest, ASignalOrdersWhatIsBeforeItAndWhatIsBehindTheWait) {
   for (const char* name : {"condition_orders", "semaphore_orders"}) {
-    const CheckedRun run = RunCase(name);
+    const CheckedRun run = RunCase(name, {}, ORDEAL_EVENT_PROGRAMS);
     ASSERT_THAT(run.outcome.violations, SizeIs(1)) << name;
     EXPECT_EQ(run.outcome.violations[0].grade, Grade::kOrder) << name;
   }
 }
 
 TEST(PreloadTest, ABarrierOrdersWhatIsBeforeItAndWhatIsBehindIt) {
-  const CheckedRun run = RunCase("barrier_orders");
+  const CheckedRun run = RunCase("barrier_orders", {}, ORDEAL_EVENT_PROGRAMS);
   ASSERT_THAT(run.outcome.violations, SizeIs(1));
   EXPECT_EQ(run.outcome.violations[0].kind, ViolationKind::kCircular);
   EXPECT_EQ(run.outcome.violations[0].grade, Grade::kOrder);

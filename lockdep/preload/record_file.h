@@ -2,8 +2,8 @@
 // chunks that belong to one thread each. So recording takes no lock, and what was recorded survives whatever happens to the
 // program.
 //
-// An event has a ticket, taken from one counter while the lock in question is held: sorted by tickets, no two critical sections of a
-// lock overlap. Texts (names of classes, places, threads) lie in the chunks between the events, each before its first use.
+// An event has a ticket, taken from one counter while the lock in question is held: sorted by tickets, no two critical sections of
+// a lock overlap. Texts (names of classes, places, threads) lie in the chunks between the events, each before its first use.
 //
 // Thread-safety: RecordHeader's members: any thread of any process. A chunk is written by its thread only.
 // Invariants:    the first `used` slots of a chunk are complete. A chunk that a full file or disk has no room for is never written.

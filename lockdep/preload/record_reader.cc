@@ -167,7 +167,8 @@ class Recording {
 // "db.c:12 (Flush)" -> "db.c:12", which a trace's reader takes apart; a place without a line stays as it is.
 absl::string_view PlaceOf(absl::string_view text) {
   const size_t blank = text.find(" (");
-  if (blank == absl::string_view::npos || blank == 0 || !absl::ascii_isdigit(static_cast<unsigned char>(text[blank - 1]))) return text;
+  if (blank == absl::string_view::npos || blank == 0) return text;
+  if (!absl::ascii_isdigit(static_cast<unsigned char>(text[blank - 1]))) return text;
   return text.substr(0, blank).find(':') == absl::string_view::npos ? text : text.substr(0, blank);
 }
 
