@@ -11,6 +11,19 @@ AddressTable::AddressTable() {
   for (Shard& shard : shards_) shard.table.store(NewTable(shard, kFirstCapacity), std::memory_order_release);
 }
 
+AddressTable::~AddressTable() {
+  for (Shard& shard : shards_) {
+    Table* table = shard.table.load(std::memory_order_relaxed);
+    table->spare = shard.spares;
+    while (table != nullptr) {
+      Table* next = table->spare;
+      delete[] table->slots;
+      delete table;
+      table = next;
+    }
+  }
+}
+
 AddressTable::Table* AddressTable::NewTable(Shard& shard, uint64_t capacity) {
   for (Table** link = &shard.spares; *link != nullptr; link = &(*link)->spare) {
     Table* table = *link;

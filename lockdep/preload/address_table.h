@@ -26,6 +26,7 @@ struct Addressed {
 class AddressTable {
  public:
   AddressTable();
+  ~AddressTable();  // nobody looks any more
   AddressTable(const AddressTable&) = delete;
   AddressTable& operator=(const AddressTable&) = delete;
 

@@ -190,7 +190,7 @@ TEST(PreloadTest, SemaphoresAreLocksUntilSomebodyElsePostsThem) {
 TEST(PreloadTest, ALockHeldAtABarrierThatAnotherNeedsToGetThereIsReported) {
   const CheckedRun run = RunCase("barrier_under_lock", {}, ORDEAL_EVENT_PROGRAMS);
   ASSERT_THAT(run.outcome.violations, SizeIs(1));
-  EXPECT_THAT(run.outcome.report, HasSubstr("barrier@testdata/lock_programs.c:"));
+  EXPECT_THAT(run.outcome.report, HasSubstr("barrier@testdata/event_programs.c:"));
   EXPECT_EQ(run.outcome.violations[0].grade, Grade::kFeasible);
   EXPECT_EQ(EventKindsOf("barrier_without_lock"), Kinds{});
   EXPECT_EQ(EventKindsOf("barrier_under_own_locks"), Kinds{});
@@ -202,7 +202,7 @@ TEST(PreloadTest, ALockHeldAtABarrierThatAnotherNeedsToGetThereIsReported) {
 TEST(PreloadTest, ALockHeldInAWaitThatTheSignallerNeedsIsReported) {
   const CheckedRun condition = RunCase("condition_under_lock", {}, ORDEAL_EVENT_PROGRAMS);
   ASSERT_THAT(condition.outcome.violations, SizeIs(1));
-  EXPECT_THAT(condition.outcome.report, HasSubstr("condition@testdata/lock_programs.c:"));
+  EXPECT_THAT(condition.outcome.report, HasSubstr("condition@testdata/event_programs.c:"));
   EXPECT_EQ(condition.outcome.violations[0].grade, Grade::kFeasible);
   EXPECT_EQ(EventKindsOf("condition_under_no_lock"), Kinds{});
   EXPECT_EQ(EventKindsOf("condition_under_lock_timed"), Kinds{});
