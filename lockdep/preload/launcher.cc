@@ -235,7 +235,7 @@ const char* Certainty(const Violation& violation) {
   return is_order ? GradeName(violation.grade) : "certain";
 }
 
-std::string Render(const PreloadOutcome& outcome) {
+std::string Render(const PreloadOutcome& outcome, bool recorded) {
   std::string text;
   for (const Violation& violation : outcome.violations) absl::StrAppend(&text, RenderSplat(violation), "\n");
   const size_t found = outcome.violations.size();
@@ -251,6 +251,10 @@ std::string Render(const PreloadOutcome& outcome) {
   }
   if (outcome.lost_events != 0) {
     absl::StrAppend(&text, "  lost: ", outcome.lost_events, " recorded events for which there was no room\n");
+  }
+  if (recorded && outcome.recorded_processes < outcome.processes) {
+    absl::StrAppend(&text, "  lost: ", outcome.processes - outcome.recorded_processes,
+                    " processes could not map the recording; is their address space limited?\n");
   }
   if (outcome.processes == 0) {
     absl::StrAppend(&text, "  warning: no process loaded the validator; does the program clear LD_PRELOAD?\n");
@@ -304,10 +308,11 @@ absl::StatusOr<PreloadOutcome> RunUnderLockdep(const PreloadOptions& options, co
   NameSources(outcome.violations, options.source_lines);
   if (!record.empty()) {
     ASSIGN_OR_RETURN(const RecordTotals totals, WriteRecording(folder.events(), record, options.source_lines));
+    outcome.recorded_processes = static_cast<int>(totals.processes);
     outcome.recorded_events = totals.events;
     outcome.lost_events = totals.lost;
   }
-  outcome.report = Render(outcome);
+  outcome.report = Render(outcome, !record.empty());
   return outcome;
 }
 

@@ -47,6 +47,7 @@ struct PreloadOutcome {
   int processes = 0;        // that were checked: the program, its forks and what they executed
   uint64_t locks = 0;       // lock instances seen, over all processes
   uint64_t lost_bytes = 0;  // of findings that did not fit into the report's file; 0 in every sane run
+  int recorded_processes = 0;  // less than `processes`: some could not map the recording's file
   uint64_t recorded_events = 0;
   uint64_t lost_events = 0;  // that did not fit into the recording's file or on its disk
   // Distinct by signature over all processes, in order of detection. Sites live as long as this process.

@@ -318,6 +318,7 @@ absl::StatusOr<RecordTotals> WriteRecording(const std::string& record_file, cons
   std::string text;
   OwnFormatWriter writer(&translator.symbols(), &text);
   RecordTotals totals;
+  totals.processes = file.header()->processes.load(std::memory_order_relaxed);
   totals.lost = file.header()->lost.load(std::memory_order_relaxed);
   recording.ForEach([&](const Stream& task, const RecordSlot& slot) {
     LockEvent event;

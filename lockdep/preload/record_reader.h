@@ -22,6 +22,7 @@ namespace ordeal::lockdep {
 struct RecordTotals {
   uint64_t events = 0;
   uint64_t lost = 0;
+  uint32_t processes = 0;  // that recorded
 };
 
 absl::Status CreateRecordFile(const std::string& path);

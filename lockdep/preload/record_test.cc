@@ -162,6 +162,20 @@ TEST_F(RecordTest, AForkedProcessIsAnotherTaskWithTheLocksThatItWasGiven) {
   EXPECT_THAT(recorded.text, HasSubstr("main fork p2.main\n"));
   EXPECT_THAT(recorded.text, HasSubstr("p2.main acquire p2.lock_a try"));
   EXPECT_THAT(Judge(recorded.trace), SizeIs(1));
+  EXPECT_EQ(recorded.outcome.recorded_processes, 2);
+}
+
+TEST_F(RecordTest, AProcessThatCannotRecordIsNamedInTheReport) {
+  PreloadOptions options;
+  options.record_path = ::testing::TempDir() + "/record_test." + std::to_string(getpid()) + ".limited";
+  // In kilobytes: enough for the validator's channel, not for the recording.
+  const auto outcome = RunUnderLockdep(options, {"sh", "-c", "ulimit -v 2000000; exec " ORDEAL_LOCK_PROGRAMS " abab"});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  unlink(options.record_path.c_str());
+  EXPECT_EQ(outcome->exit_status, 7);
+  EXPECT_EQ(outcome->processes, 2);
+  EXPECT_EQ(outcome->recorded_processes, 1);
+  EXPECT_THAT(outcome->report, HasSubstr("lost: 1 processes could not map the recording"));
 }
 
 TEST_F(RecordTest, ATraceThatCannotBeWrittenIsRefusedBeforeTheProgramRuns) {
