@@ -170,14 +170,17 @@ absl::StatusOr<int> RunProgramUnderLockdep(const LockdepArguments& arguments) {
   if (JsonToStdout(arguments)) {
     return absl::InvalidArgumentError("standard output is the program's own; use --json=FILE");
   }
-  if (!arguments.record.empty() || !arguments.format.empty() || arguments.grade || arguments.queued_rwlocks) {
-    return absl::InvalidArgumentError(
-        "--record, --format, --grade and --queued-rwlocks are for traces; a program is judged while it runs");
+  if (arguments.grade || arguments.queued_rwlocks) {
+    return absl::InvalidArgumentError("--grade and --queued-rwlocks are for traces; a program is judged while it runs");
+  }
+  if (!arguments.format.empty() && (arguments.format != "own" || arguments.record.empty())) {
+    return absl::InvalidArgumentError("what a program did is recorded in our own format: --record=FILE, with --format=own or none");
   }
   lockdep::PreloadOptions options;
   options.strict_nesting = arguments.strict_nesting;
   options.posix_rwlocks = arguments.posix_rwlocks;
   options.backtraces = arguments.backtraces;
+  options.record_path = arguments.record;
   const absl::StatusOr<lockdep::PreloadOutcome> outcome = lockdep::RunUnderLockdep(options, arguments.program);
   if (outcome.status().code() == absl::StatusCode::kFailedPrecondition) {  // a program that cannot be checked
     return absl::UnavailableError(outcome.status().message());
@@ -245,7 +248,7 @@ void AddLockdepCommand(CLI::App& app, const std::vector<std::string>* program, s
   verb->add_flag("--grade", arguments->grade,
                  "Predict from the whole trace which cycles can deadlock, and what excludes the others (needs 32 bytes an event)");
   verb->add_option("--proc", arguments->proc, "Copies of /proc/lockdep and /proc/lockdep_chains: LOCKDEP[,CHAINS]");
-  verb->add_option("--record", arguments->record, "Write what was judged to this file, as a trace in our own format");
+  verb->add_option("--record", arguments->record, "Write what was judged, or what the program did, to this file, as a trace in our own format");
   verb->add_flag("--json{true}", arguments->json, "Print JSON; --json=FILE: write it there");
   verb->add_option("--dot", arguments->dot, "Write the findings as graphs for Graphviz");
   verb->add_option("--svg", arguments->svg, "Write them as pictures: FILE.svg, FILE-2.svg ... (needs graphviz)");

@@ -195,6 +195,14 @@ TEST_F(LockdepCommandTest, ProgramKeepsItsStreamsAndExitStatus) {
   EXPECT_EQ(Run({"sh", "-c", "exit 3"}).status, 3);  // without --: the first word that is no option begins the program
 }
 
+TEST_F(LockdepCommandTest, ProgramIsRecordedAsATraceThatIsJudgedAgain) {
+  EXPECT_EQ(Run({"--record=run.trace", "--format=own", "--", "sh", "-c", "exit 7"}).status, 7);
+  const ProgramResult again = Run({"--trace=run.trace"});
+  EXPECT_EQ(again.status, 0) << again.out << again.err;
+  ExpectUsageError({"--format=own", "--", "sh"}, "--record=FILE");
+  ExpectUsageError({"--record=run.trace", "--format=std", "--", "sh"}, "in our own format");
+}
+
 TEST_F(LockdepCommandTest, ProgramThatCannotBeCheckedIsRefused) {
   const ProgramResult su = Run({"--", "su"});
   EXPECT_EQ(su.status, 3) << su.err;
