@@ -145,7 +145,6 @@ void RecordHeldLock(ThreadState& thread, const HeldLock& held, EventOp op, uint8
 
 // The thread that forked goes on as another task, of another process, that has locks already.
 void RecordForkedThread(ThreadState& thread) {
-  process->record.BecomeChild();
   if (!process->record.is_open()) return;
   thread.record = {};
   thread.record.thread = thread.task.id();
@@ -165,6 +164,7 @@ void AfterForkInChild() {
   UnlockAfterFork();
   process_id = getpid();
   locks_counted = process->registry.locks();
+  process->record.BecomeChild();
   for (ThreadState* thread = process->threads; thread != nullptr;) {
     ThreadState* next = thread->next;
     if (thread != thread_local_state.state) Destroy(thread);
@@ -374,6 +374,7 @@ void ReleaseForOther(ThreadState& thread, LockEntry& lock, Site site, bool repor
 void Reinitialised(ThreadState& thread, LockEntry& lock, bool held_now, Site site) {
   if (lock.inherited && Holds(thread, lock)) {
     Release(thread, lock, site);
+    Record(thread, lock, EventOp::kRelease, site);
     held_now = false;
   }
   if (held_now) {

@@ -105,6 +105,7 @@ void AfterMutexDestroy(LockEntry* lock, bool locked, bool destroyed, const void*
     Reinitialised(*thread, *lock, locked, SiteAt(*thread, frame));
   } else {
     process->validator.MemoryFreed(thread->task, &lock->map(), sizeof(LockMap), SiteAt(*thread, frame));
+    Record(*thread, *lock, EventOp::kDestroy, SiteAt(*thread, frame));  // tried
     thread_local_state.news = true;
   }
   Leave(*thread);

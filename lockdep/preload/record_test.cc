@@ -145,6 +145,11 @@ TEST_F(RecordTest, EveryKindOfLockIsRecordedAsItIsJudged) {
     SCOPED_TRACE(name);
     ExpectJudgedAlike(Run({ORDEAL_EVENT_PROGRAMS, name}));
   }
+  for (const char* name : {"destroy_free", "exit_clean", "exit_unlocks_late", "fork_silent", "fork_inverted",
+                           "fork_makes_anew", "executes", "many_threads", "exit_holding", "destroy_held"}) {
+    SCOPED_TRACE(name);
+    ExpectJudgedAlike(Run({ORDEAL_LIFE_PROGRAMS, name}));
+  }
 }
 
 TEST_F(RecordTest, ADeadlockIsInTheTraceAsTwoRequests) {
