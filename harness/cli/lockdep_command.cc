@@ -248,7 +248,8 @@ void AddLockdepCommand(CLI::App& app, const std::vector<std::string>* program, s
   verb->add_flag("--grade", arguments->grade,
                  "Predict from the whole trace which cycles can deadlock, and what excludes the others (needs 32 bytes an event)");
   verb->add_option("--proc", arguments->proc, "Copies of /proc/lockdep and /proc/lockdep_chains: LOCKDEP[,CHAINS]");
-  verb->add_option("--record", arguments->record, "Write what was judged, or what the program did, to this file, as a trace in our own format");
+  verb->add_option("--record", arguments->record,
+                   "Write what was judged, or what the program did, to this file, as a trace in our own format");
   verb->add_flag("--json{true}", arguments->json, "Print JSON; --json=FILE: write it there");
   verb->add_option("--dot", arguments->dot, "Write the findings as graphs for Graphviz");
   verb->add_option("--svg", arguments->svg, "Write them as pictures: FILE.svg, FILE-2.svg ... (needs graphviz)");
