@@ -169,19 +169,41 @@ void Player::PlayEvent(TaskContext& task, const LockEvent& event, Site site) {
   switch (event.op) {
     case EventOp::kEventRequest: validator_.Arm(task, MapOf(event.object)); break;
     case EventOp::kEventBlocked: validator_.BeginWait(task, MapOf(event.object), options); break;
+    case EventOp::kArrive:
+    case EventOp::kDepart: PlayBarrier(StateOf(event.task), event, options); break;
     case EventOp::kEventWait:
-    case EventOp::kDepart:
       validator_.BeginWait(task, MapOf(event.object), options);
       validator_.EndWait(task, MapOf(event.object));
       break;
-    case EventOp::kEventTrigger:
-    case EventOp::kArrive: validator_.Trigger(task, MapOf(event.object), site, event.subclass); break;
+    case EventOp::kEventTrigger: validator_.Trigger(task, MapOf(event.object), site, event.subclass); break;
     case EventOp::kOwe: validator_.Owe(task, MapOf(event.object), site, event.subclass); break;
     case EventOp::kDisown: validator_.Release(task, MapOf(event.object), site); break;
     case EventOp::kDown:
     case EventOp::kUp: PlaySemaphore(StateOf(event.task), event, site); break;
     default: PlayTask(StateOf(event.task), event, site); break;
   }
+}
+
+void Player::PlayBarrier(TaskState& task, const LockEvent& event, const AcquireOptions& options) {
+  std::shared_ptr<BarrierPhase>& newest = barriers_[event.object];
+  if (event.op == EventOp::kArrive) {
+    if (newest == nullptr || !newest->open) newest = std::make_shared<BarrierPhase>();
+    newest->arrivals.emplace_back(event.task, std::make_unique<LockMap>(MapOf(event.object)));
+    task.arrived = newest;
+    validator_.Trigger(*task.context, *newest->arrivals.back().second, options.site, event.subclass);
+    return;
+  }
+  const std::shared_ptr<BarrierPhase> phase = std::move(task.arrived);
+  if (phase == nullptr) return;  // its arrival is not in the trace
+  phase->open = false;
+  for (const auto& [other, arrival] : phase->arrivals) {
+    if (other == event.task) continue;
+    validator_.BeginWait(*task.context, *arrival, options);
+    validator_.EndWait(*task.context, *arrival);
+  }
+  if (phase.use_count() > (newest == phase ? 2 : 1)) return;
+  for (const auto& [other, arrival] : phase->arrivals) validator_.ForgetEvent(*arrival);  // all have departed
+  if (newest == phase) newest.reset();
 }
 
 void Player::PlaySemaphore(TaskState& task, const LockEvent& event, Site site) {

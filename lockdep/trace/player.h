@@ -44,6 +44,12 @@ class Player {
   uint64_t events() const { return events_; }
 
  private:
+  // One phase of a barrier. Each arrival is an event of its own, which all others who depart have waited for.
+  struct BarrierPhase {
+    std::vector<std::pair<uint32_t, std::unique_ptr<LockMap>>> arrivals;  // by task
+    bool open = true;  // nobody has departed
+  };
+
   struct TaskState {
     std::unique_ptr<TaskContext> context;
     LockEvent request;  // its newest event, if that was a request
@@ -51,6 +57,7 @@ class Player {
     std::vector<std::pair<FsReclaim::Scope, uint8_t>> scopes;
     uint32_t ww_class = kNoIndex;
     std::unique_ptr<LockMap> ww_map;
+    std::shared_ptr<BarrierPhase> arrived;  // at the barrier that it has not departed from
   };
 
   TaskState& StateOf(uint32_t task);
@@ -60,6 +67,7 @@ class Player {
   FsReclaim& Reclaim();
   bool Holds(uint32_t task, uint32_t lock) { return ContextOf(task).Holds(MapOf(lock)); }
 
+  void PlayBarrier(TaskState& task, const LockEvent& event, const AcquireOptions& options);
   void PlayLock(TaskState& task, const LockEvent& event, Site site);
   void PlayAssertion(TaskContext& task, const LockEvent& event, Site site);
   void PlayEvent(TaskContext& task, const LockEvent& event, Site site);
@@ -80,6 +88,7 @@ class Player {
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, uint32_t> cookies_;  // of pins: the validator's by (lock, trace's)
   std::unique_ptr<FsReclaim> reclaim_;
   uint64_t events_ = 0;
+  absl::flat_hash_map<uint32_t, std::shared_ptr<BarrierPhase>> barriers_;  // by object: the newest phase
 };
 
 }  // namespace ordeal::lockdep

@@ -54,6 +54,22 @@ TEST(PlayerTest, ReadersAndTrylocks) {
   EXPECT_THAT(KindsOf("T1 acquire A mode=shared\nT1 acquire A mode=shared\n"), ElementsAre("recursive"));
 }
 
+// T1 keeps A while it waits at the barrier; T2 needs A to get there. T3, the last, has nothing to do with it.
+TEST(PlayerTest, ALockHeldAtABarrier) {
+  const auto phase = [](const char* t1_takes, const char* t1_releases) {
+    return absl::StrCat("T2 acquire A\nT2 release A\nT2 arrive B\n", t1_takes,
+                        "T1 arrive B\nT3 arrive B\nT3 depart B\nT1 depart B\n", t1_releases, "T2 depart B\n");
+  };
+  const std::string bug = phase("T1 acquire A\n", "T1 release A\n");
+  const std::string clean = phase("T1 acquire A\nT1 release A\n", "");
+  EXPECT_THAT(KindsOf(bug), ElementsAre("circular"));
+  EXPECT_THAT(KindsOf(clean), IsEmpty());
+  EXPECT_THAT(KindsOf(clean + clean + bug), ElementsAre("circular")) << "in a later phase";
+  // What T2 took before a phase that has ended is no reason to wait in the next one.
+  EXPECT_THAT(KindsOf(clean + "T2 arrive B\nT1 acquire A\nT1 arrive B\nT3 arrive B\nT1 depart B\nT2 depart B\nT3 depart B\n"),
+              IsEmpty());
+}
+
 TEST(PlayerTest, ModesOfLockKinds) {
   const std::string two_state = "class C kind=two-state\nclass D kind=two-state\nlock c C\nlock d D\n";
   const auto nest = [](const char* task, const char* outer, const char* inner, const char* mode) {
