@@ -112,7 +112,7 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
   ASSIGN_OR_RETURN(ScenarioSpec spec, registry.Resolve(unresolved));
   ASSIGN_OR_RETURN(const std::unique_ptr<ChoiceSource> strategy, MakeStrategy(options.strategy, options.seed));
   FaultPlan plan(options.seed, strategy.get());
-  const bool any_fault = !(spec.faults == FaultSet{});
+  const bool any_fault = !spec.faults.empty();
   ChoiceSource& source = any_fault ? static_cast<ChoiceSource&>(plan) : *strategy;
 
   ExploreResult result;

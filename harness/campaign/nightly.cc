@@ -108,7 +108,7 @@ class Campaign {
   // --- cells ---
 
   void PlanCells() {
-    const FaultSet all{true, true, true, true};
+    const FaultSet all = FaultSet::All();
     for (const ScenarioEntry& scenario : registry_.scenarios()) {
       std::vector<std::string> filesystems = scenario.filesystems;
       if (filesystems.empty()) filesystems.push_back("");

@@ -15,6 +15,15 @@ constexpr ChoiceKindRow kChoiceKinds[] = {
     {ChoiceKind::kIoDelay, "io-delay"},      {ChoiceKind::kIoOrder, "io-order"},
     {ChoiceKind::kOperation, "operation"},   {ChoiceKind::kOperand, "operand"},
     {ChoiceKind::kEviction, "eviction"},     {ChoiceKind::kSpuriousWake, "spurious-wake"},
+    {ChoiceKind::kIoShort, "io-short"},      {ChoiceKind::kIoTorn, "io-torn"},
+    {ChoiceKind::kDeviceFull, "device-full"},
+    {ChoiceKind::kUserPage, "user-page"},    {ChoiceKind::kTrylock, "trylock"},
+    {ChoiceKind::kMemoryPressure, "memory-pressure"},
+    {ChoiceKind::kSignal, "signal"},         {ChoiceKind::kMessageDelay, "message-delay"},
+    {ChoiceKind::kMessageOrder, "message-order"},
+    {ChoiceKind::kNodeDeath, "node-death"},  {ChoiceKind::kClockJump, "clock-jump"},
+    {ChoiceKind::kWakeOrder, "wake-order"},
+    {ChoiceKind::kCompletionContext, "completion-context"},
 };
 
 }  // namespace

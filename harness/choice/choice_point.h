@@ -39,6 +39,19 @@ enum class ChoiceKind : uint8_t {
   kOperand = 8,      // an operand of it: file, offset, length, buffer
   kEviction = 9,     // which clean folio memory pressure takes
   kSpuriousWake = 10,  // 1: a waiter wakes without its condition
+  kIoShort = 11,       // a request of several blocks completes after that many fewer
+  kIoTorn = 12,        // n > 0: only the first n cells of a failing write reach the device
+  kDeviceFull = 13,    // 1: no block is free (ENOSPC)
+  kUserPage = 14,      // of the user memory that an operation is about to touch: 1 not present, 2 unmapped, 3 bad address
+  kTrylock = 15,       // 1: a trylock fails although the lock is free
+  kMemoryPressure = 16,  // 1: the allocation finds the pool low: direct reclaim, kswapd
+  kSignal = 17,        // 1: an interruptible wait ends with a signal
+  kMessageDelay = 18,  // 0..n: how much later than sent the message is delivered
+  kMessageOrder = 19,  // which of the deliverable messages is delivered first; 0 is the oldest
+  kNodeDeath = 20,     // 1: a node of the cluster dies now
+  kClockJump = 21,     // 0..n: how far the clock jumps ahead
+  kWakeOrder = 22,     // which of several waiters gets an unfair lock; 0 is the first
+  kCompletionContext = 23,  // 0: a work queue completes the request, 1: the interrupt does
 };
 // "schedule", "io-error" ...; "unknown" for a number that this version does not know.
 absl::string_view ChoiceKindName(ChoiceKind kind);

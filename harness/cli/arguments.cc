@@ -72,7 +72,7 @@ absl::StatusOr<double> ParseDuration(const std::string& option, const std::strin
 absl::StatusOr<FaultSet> ParseFaults(const std::string& text) {
   FaultSet faults;
   if (text == "none") return faults;
-  if (text == "all") return FaultSet{true, true, true, true};
+  if (text == "all") return FaultSet::All();
   const std::vector<std::string> names = SplitList({text});
   for (const std::string& name : names) {
     if (SetFault(name, &faults)) continue;

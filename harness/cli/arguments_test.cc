@@ -36,8 +36,8 @@ TEST(ArgumentsTest, CountsHaveBounds) {
 
 TEST(ArgumentsTest, FaultsAreAListOrAllOrNone) {
   EXPECT_EQ(*ParseFaults("none"), FaultSet{});
-  EXPECT_EQ(*ParseFaults("all"), (FaultSet{true, true, true, true}));
-  EXPECT_EQ(*ParseFaults("io-error,allocation"), (FaultSet{true, true, false, false}));
+  EXPECT_EQ(*ParseFaults("all"), FaultSet::All());
+  EXPECT_EQ(*ParseFaults("io-error,allocation"), (FaultSet{ChoiceKind::kIoError, ChoiceKind::kAllocation}));
   EXPECT_THAT(std::string(ParseFaults("io-eror").status().message()), HasSubstr("did you mean 'io-error'?"));
   EXPECT_THAT(std::string(ParseFaults("plague").status().message()), HasSubstr("known: all, none, allocation"));
   EXPECT_FALSE(ParseFaults(",").ok());

@@ -20,17 +20,6 @@ namespace {
 constexpr char kRecordAgain[] = "restore the file, or record the run again with 'ordeal run --save=DIR'";
 constexpr char kChecksumKey[] = "checksum: 0x";
 
-struct FaultRow {
-  const char* name;
-  bool FaultSet::*flag;
-};
-constexpr FaultRow kFaultRows[] = {
-    {"allocation", &FaultSet::allocation},
-    {"io-error", &FaultSet::io_error},
-    {"io-delay", &FaultSet::io_delay},
-    {"reader-steal", &FaultSet::reader_steal},
-};
-
 // FNV-1a, 64 bits: stable everywhere, and good enough against accidents (it is no signature).
 uint64_t Checksum(absl::string_view text) {
   uint64_t hash = 0xcbf29ce484222325u;
@@ -285,20 +274,17 @@ class ParsedFile {
 
 std::vector<std::string> FaultNames(const FaultSet& faults) {
   std::vector<std::string> names;
-  for (const FaultRow& row : kFaultRows) {
-    if (faults.*row.flag) names.push_back(row.name);
+  for (const ChoiceKind kind : AllFaults()) {
+    if (faults.Has(kind)) names.emplace_back(ChoiceKindName(kind));
   }
   return names;
 }
 
 bool SetFault(absl::string_view name, FaultSet* faults) {
-  for (const FaultRow& row : kFaultRows) {
-    if (name == row.name) {
-      faults->*row.flag = true;
-      return true;
-    }
-  }
-  return false;
+  ChoiceKind kind;
+  if (!ParseChoiceKind(name, &kind) || !IsFault(kind)) return false;
+  faults->Add(kind);
+  return true;
 }
 
 // Written by hand, not by the protobuf printer, so that each choice is one line in a diff.

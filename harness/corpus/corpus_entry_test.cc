@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 CorpusEntry Example() {
   CorpusEntry entry;
   entry.spec = {"punch-hole-vs-read", "vfs", {"B01", "B02"}, {}};
-  entry.spec.faults.io_delay = true;
+  entry.spec.faults.Add(ChoiceKind::kIoDelay);
   entry.finding = ExpectedFinding{FindingKind::kData, "data: stale \"x\"", "read saw a\nfreed block"};
   std::vector<RecordedChoice> recorded;
   for (uint16_t i = 0; i < 200; ++i) {
@@ -178,9 +178,11 @@ TEST(CorpusEntryTest, DeepNestingIsRefused) {
 
 TEST(CorpusEntryTest, FaultNamesAndFlagsAreInverse) {
   FaultSet faults;
-  for (const char* name : {"allocation", "io-error", "io-delay", "reader-steal"}) EXPECT_TRUE(SetFault(name, &faults));
-  EXPECT_EQ(FaultNames(faults).size(), 4u);
+  for (const ChoiceKind kind : AllFaults()) EXPECT_TRUE(SetFault(ChoiceKindName(kind), &faults)) << ChoiceKindName(kind);
+  EXPECT_EQ(FaultNames(faults).size(), AllFaults().size());
+  EXPECT_EQ(faults, FaultSet::All());
   EXPECT_FALSE(SetFault("", &faults));
+  EXPECT_FALSE(SetFault("schedule", &faults));
 }
 
 }  // namespace

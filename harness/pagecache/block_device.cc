@@ -37,7 +37,7 @@ PageCells& BlockDevice::block(uint32_t number) {
 }
 
 void BlockDevice::Submit(Request request) {
-  if (world_->faults().io_delay) {
+  if (world_->scheduler().faults().Has(ChoiceKind::kIoDelay)) {
     const int answer = world_->scheduler().Choose(ChoiceKind::kIoDelay, kDelayOptions, id_);
     request.ready_at_ns = world_->scheduler().now_ns() + kDelaySteps[answer] * kStepNs;
   }
@@ -93,7 +93,7 @@ void BlockDevice::Serve() {
 // The data moves without a scheduling point: DMA of one block is atomic in the model.
 void BlockDevice::Complete(Request& request) {
   Scheduler& scheduler = world_->scheduler();
-  const bool error = world_->faults().io_error && scheduler.Choose(ChoiceKind::kIoError, 2, id_) == 1;
+  const bool error = scheduler.ChooseFault(ChoiceKind::kIoError, 2, id_) == 1;
   if (!error) {
     switch (request.kind) {
       case RequestKind::kRead:

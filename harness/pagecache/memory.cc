@@ -38,7 +38,7 @@ void Memory::Begin() {
 
 Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
   Scheduler& scheduler = world_.scheduler();
-  if (world_.faults().allocation && scheduler.Choose(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
+  if (scheduler.ChooseFault(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
   for (int attempt = 0; free_.empty(); ++attempt) {
     WakeKswapd();
     if (attempt == kAllocationAttempts) return nullptr;

@@ -36,13 +36,6 @@
 
 namespace ordeal::pagecache {
 
-// Which faults a world may meet; each is a choice only if it is on.
-struct WorldFaults {
-  bool allocation = false;
-  bool io_error = false;
-  bool io_delay = false;
-};
-
 struct WorldOptions {
   uint32_t memory_folios = 64;  // of the machine; at least 4
   uint32_t disk_blocks = 256;
@@ -50,7 +43,7 @@ struct WorldOptions {
   bool kswapd = false;
   bool fault_around = false;     // map cached neighbours on a read fault
   StealRule steal = StealRule::kNever;
-  WorldFaults faults;
+  FaultSet faults;  // in addition to those of the run
 };
 
 class World {
@@ -130,7 +123,6 @@ class World {
   const BugSet& bugs() const { return fs_.bugs(); }
   const WorldOptions& options() const { return options_; }
   const LockClasses& classes() const { return classes_; }
-  WorldFaults& faults() { return faults_; }
   BlockDevice& device() { return device_; }
   const BlockDevice& device() const { return device_; }
   BlockAllocator& allocator() { return allocator_; }
@@ -157,7 +149,6 @@ class World {
   const FileSystem& fs_;
   const WorldOptions options_;
   const LockClasses classes_;
-  WorldFaults faults_;
   BlockDevice device_;
   BlockAllocator allocator_;
   Memory memory_;

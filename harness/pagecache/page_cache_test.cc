@@ -215,7 +215,7 @@ TEST_F(PageCacheTest, UserBuffersMayBeMappings) {
 }
 
 TEST_F(PageCacheTest, IoErrorsAreReportedAndLoseNothing) {
-  Begin({.faults = {.io_error = true}});
+  Begin({.faults = {ChoiceKind::kIoError}});
   InTask([this] {
     source_.io = true;
     EXPECT_EQ(world_->Read(*mm_, At(a(), 0, 4)).error, Error::kIo);
@@ -232,7 +232,7 @@ TEST_F(PageCacheTest, IoErrorsAreReportedAndLoseNothing) {
 }
 
 TEST_F(PageCacheTest, AFailedAllocationIsAnError) {
-  Begin({.faults = {.allocation = true}});
+  Begin({.faults = {ChoiceKind::kAllocation}});
   InTask([this] {
     source_.memory = true;
     EXPECT_EQ(world_->Read(*mm_, At(a(), 0, 4)).error, Error::kNoMemory);

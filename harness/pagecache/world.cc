@@ -24,7 +24,9 @@ World::World(Simulation& sim, const FileSystem& file_system, WorldOptions option
       memory_(*this) {}
 
 void World::BeginRun() {
-  faults_ = options_.faults;
+  FaultSet faults = scheduler().faults();
+  faults.Add(options_.faults);
+  scheduler().set_faults(faults);
   device_.Reset();
   allocator_.Reset();
   inodes_used_ = 0;
@@ -120,7 +122,7 @@ Result World::MapUnmap(Mm& mm) {
 }
 
 bool World::Quiesce() {
-  faults_ = {};
+  scheduler().set_faults({});
   for (int round = 0; round < kQuiesceRounds; ++round) {
     bool calm = device_.pending().empty();
     for (int i = 0; i < inodes_used_; ++i) {

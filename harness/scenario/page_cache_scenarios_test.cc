@@ -190,11 +190,11 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, CleanTest, ::testing::ValuesIn(CleanCases())
 // Faults and shortage may fail operations, never break what they promise.
 TEST(FaultTest, TheMixSurvivesEveryFault) {
   const Registry registry = BuiltIn();
-  const FaultSet kFaults[] = {{.allocation = true},
-                              {.io_error = true},
-                              {.io_delay = true},
-                              {.reader_steal = true},
-                              {.allocation = true, .io_error = true, .io_delay = true, .reader_steal = true}};
+  const FaultSet kFaults[] = {{ChoiceKind::kAllocation},
+                              {ChoiceKind::kIoError},
+                              {ChoiceKind::kIoDelay},
+                              {ChoiceKind::kReaderSteal},
+                              FaultSet::All()};
   for (const char* filesystem : {"vfs", "xfs"}) {
     for (const FaultSet& faults : kFaults) {
       ScenarioSpec spec = Resolve(registry, "operations-mix", filesystem);

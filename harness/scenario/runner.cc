@@ -25,6 +25,7 @@ RunResult Runner::Run(ChoiceSource& source, uint64_t run) {
   choices_.Begin(&source);
   source.BeginRun(run);
   sim_.BeginRun(&choices_);
+  sim_.scheduler().set_faults(spec_.faults);
   ScenarioRun scenario_run(sim_, spec_, choices_);
   scenario_->Setup(scenario_run);
   if (!scenario_run.stopped_ && !choices_.stopped()) {

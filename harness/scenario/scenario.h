@@ -21,23 +21,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "harness/choice/fault_set.h"
 #include "harness/choice/recording.h"
 #include "harness/scenario/finding.h"
 #include "harness/sync/simulation.h"
 
 namespace ordeal {
-
-// Which faults a run may meet; each is a choice point that exists only when its fault is on.
-struct FaultSet {
-  bool allocation = false;
-  bool io_error = false;
-  bool io_delay = false;
-  bool reader_steal = false;
-  friend bool operator==(const FaultSet& a, const FaultSet& b) {
-    return a.allocation == b.allocation && a.io_error == b.io_error && a.io_delay == b.io_delay &&
-           a.reader_steal == b.reader_steal;
-  }
-};
 
 // Names one experiment. Validated by Registry::Resolve.
 struct ScenarioSpec {

@@ -40,7 +40,7 @@ void WorkloadExecutor::ReadBack(std::vector<CellValue> FinalState::*path, bool d
 }
 
 void WorkloadExecutor::LookAtEnd() {
-  world_.faults() = {};
+  sim_.scheduler().set_faults({});
   CollectErrors();
   invariants_ = pagecache::CheckInvariants(world_);
   SampleCache();
@@ -84,7 +84,7 @@ void WorkloadExecutor::ReportFindings(ScenarioRun& run) {
     invariants_ = pagecache::CheckInvariants(world_, pagecache::CheckMoment::kQuiescent);
     for (const pagecache::InvariantViolation& violation : invariants_) ReportInvariant(violation, run);
   }
-  if (!quiesced_ && !spec_.faults.io_error) {
+  if (!quiesced_ && !spec_.faults.Has(ChoiceKind::kIoError)) {
     run.Report({.kind = FindingKind::kLeak,
                 .signature = "leak: something stays dirty, locked or referenced",
                 .summary = "leak: something stays dirty, locked or referenced when every operation has ended",

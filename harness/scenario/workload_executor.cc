@@ -24,8 +24,8 @@ std::unique_ptr<pagecache::FileSystem> MakeOrDie(const ScenarioSpec& spec) {
 }
 
 pagecache::WorldOptions WithFaults(pagecache::WorldOptions options, const FaultSet& faults) {
-  options.faults = {.allocation = faults.allocation, .io_error = faults.io_error, .io_delay = faults.io_delay};
-  options.steal = faults.reader_steal ? StealRule::kLegal : StealRule::kNever;
+  options.faults = faults;
+  options.steal = faults.Has(ChoiceKind::kReaderSteal) ? StealRule::kLegal : StealRule::kNever;
   return options;
 }
 
@@ -93,7 +93,7 @@ WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pa
     : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithFaults(options, spec.faults)) {
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
   history_.promises.atomic_calls = spec.filesystem == "xfs";
-  history_.promises.short_transfers = spec.faults.allocation || spec.faults.io_error || options.memory_folios < 32;
+  history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) || spec.faults.Has(ChoiceKind::kIoError) || options.memory_folios < 32;
 }
 
 void WorkloadExecutor::Begin(const Workload& workload) {
@@ -231,7 +231,7 @@ void WorkloadExecutor::ExcuseConflict(const FileOperation& operation) {
                              .first_cell = operation.offset_cells,
                              .end_cell = operation.offset_cells + operation.length_cells,
                              .sequence = ++sequence_});
-  if (!spec_.faults.io_error) errors_seen_[operation.file] = files_[operation.file]->mapping.wb_err;
+  if (!spec_.faults.Has(ChoiceKind::kIoError)) errors_seen_[operation.file] = files_[operation.file]->mapping.wb_err;
 }
 
 // A failure that the mapping remembers for fsync: which cells it lost is not said, so the whole file is excused.

@@ -38,6 +38,7 @@ void Scheduler::BeginRun(ChoiceRecorder* choices) {
   LD_CHECK(!in_run_, "BeginRun without the EndRun of the run before");
   in_run_ = true;
   choices_ = choices;
+  faults_ = {};
   tasks_used_ = 0;
   foreground_live_ = 0;
   runnable_ = 0;

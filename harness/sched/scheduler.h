@@ -33,6 +33,7 @@
 
 #include "absl/strings/string_view.h"
 #include "harness/choice/choice_point.h"
+#include "harness/choice/fault_set.h"
 #include "harness/choice/recording.h"
 #include "harness/sched/fiber.h"
 #include "harness/sched/wait_for_graph.h"
@@ -193,6 +194,14 @@ class Scheduler {
     return answer;
   }
 
+  // The same for a fault: asked only if it is on, else 0 (nothing goes wrong).
+  int ChooseFault(ChoiceKind kind, int options, ObjectId object) {
+    return __builtin_expect(faults_.Has(kind), 0) ? Choose(kind, options, object) : 0;
+  }
+  // BeginRun switches all off.
+  void set_faults(const FaultSet& faults) { faults_ = faults; }
+  const FaultSet& faults() const { return faults_; }
+
   // The current operation got somewhere: re-arms the livelock watchdog.
   void NoteProgress() { progress_step_ = steps_; }
   // Ends the run as kStopped (a finding that makes going on pointless). Does not return when called by a task.
@@ -314,6 +323,7 @@ class Scheduler {
   Task* running_ = nullptr;
   int current_ = Index(kNoTask);
   ChoiceRecorder* choices_ = nullptr;
+  FaultSet faults_;
   Fiber main_;
   StackPool stacks_;
   uint64_t steps_ = 0;

@@ -1,6 +1,8 @@
 // The two-stage draw is the one of FoundationDB's simulation: a site is enabled once a run, then fires at some visits.
 #include "injectors/fault/fault_plan.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "lockdep/support/check.h"
 
@@ -14,6 +16,17 @@ constexpr FaultEntry kFaults[] = {
     {"io-error", ChoiceKind::kIoError, 25, 25, "a block request completes with EIO"},
     {"io-delay", ChoiceKind::kIoDelay, 50, 50, "a block request completes later than submitted, and out of order"},
     {"reader-steal", ChoiceKind::kReaderSteal, 50, 50, "a reader passes queued writers, where rw-semaphores allow it"},
+    {"io-short", ChoiceKind::kIoShort, 25, 25, "a direct I/O transfers fewer blocks than asked"},
+    {"io-torn", ChoiceKind::kIoTorn, 25, 25, "a failing write reaches the device in part"},
+    {"device-full", ChoiceKind::kDeviceFull, 15, 25, "no block is free (ENOSPC)"},
+    {"user-page", ChoiceKind::kUserPage, 25, 25, "user memory is not present, is unmapped meanwhile or is a bad address"},
+    {"trylock", ChoiceKind::kTrylock, 25, 25, "a trylock fails although the lock is free"},
+    {"spurious-wake", ChoiceKind::kSpuriousWake, 25, 10, "a waiter wakes without its condition"},
+    {"memory-pressure", ChoiceKind::kMemoryPressure, 25, 25, "an allocation finds memory low: direct reclaim and kswapd"},
+    {"signal", ChoiceKind::kSignal, 25, 10, "a signal ends an interruptible wait"},
+    {"message-delay", ChoiceKind::kMessageDelay, 50, 50, "a message between nodes arrives late"},
+    {"node-death", ChoiceKind::kNodeDeath, 10, 5, "a node of the cluster dies, with its messages"},
+    {"clock-jump", ChoiceKind::kClockJump, 15, 10, "the clock jumps ahead"},
 };
 
 }  // namespace
@@ -28,13 +41,9 @@ const FaultEntry* FindFault(absl::string_view name) {
 }
 
 int FaultPlan::IndexOf(ChoiceKind kind) {
-  switch (kind) {
-    case ChoiceKind::kAllocation: return 0;
-    case ChoiceKind::kIoError: return 1;
-    case ChoiceKind::kIoDelay: return 2;
-    case ChoiceKind::kReaderSteal: return 3;
-    default: return -1;
-  }
+  const absl::Span<const ChoiceKind> all = AllFaults();
+  const auto found = std::find(all.begin(), all.end(), kind);
+  return found == all.end() ? -1 : static_cast<int>(found - all.begin());
 }
 
 FaultPlan::FaultPlan(uint64_t seed, ChoiceSource* strategy)

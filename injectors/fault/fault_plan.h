@@ -23,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "harness/choice/choice_source.h"
+#include "harness/choice/fault_set.h"
 #include "harness/choice/prng.h"
 
 namespace ordeal {
@@ -59,7 +60,7 @@ class FaultPlan final : public ChoiceSource {
   absl::Status status() const override { return strategy_->status(); }
 
  private:
-  static constexpr int kFaults = 4;
+  static constexpr int kFaults = static_cast<int>(AllFaults().size());
   static int IndexOf(ChoiceKind kind);  // -1: not a fault
 
   const uint64_t seed_;
