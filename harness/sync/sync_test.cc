@@ -10,8 +10,8 @@
 #include "harness/sync/page_lock.h"
 #include "harness/sync/rw_semaphore.h"
 #include "harness/sync/spinlock.h"
+#include "harness/sync/sync_fixture_for_test.h"
 #include "harness/sync/wait_queue.h"
-#include "injectors/schedule/random_walk.h"
 
 namespace ordeal {
 namespace {
@@ -19,47 +19,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-// A random walk that counts how often a reader was asked whether to pass the queue.
-class SeededSource final : public ChoiceSource {
- public:
-  explicit SeededSource(uint64_t seed) : walk_(seed) {}
-  int Choose(const ChoicePoint& point) override {
-    if (point.kind == ChoiceKind::kReaderSteal) ++steals_asked;
-    return walk_.Choose(point);
-  }
-  int steals_asked = 0;
-
- private:
-  RandomWalk walk_;
-};
-
-class SyncTest : public ::testing::Test {
- protected:
-  // One schedule: setup spawns the tasks; what it returns lives until the run has been unwound.
-  template <typename Setup>
-  RunEnd Run(ChoiceSource& source, Setup setup) {
-    choices_.Begin(&source);
-    sim_.BeginRun(&choices_);
-    auto world = setup();
-    const RunEnd end = sim_.scheduler().Run();
-    sim_.EndRun();
-    return end;
-  }
-  std::vector<std::string> Violations() const {
-    std::vector<std::string> signatures;
-    for (const lockdep::Violation& violation : sim_.validator().violations()) {
-      signatures.push_back(violation.signature);
-    }
-    return signatures;
-  }
-  void Pause(int points = 1) {
-    for (int i = 0; i < points; ++i) sim_.scheduler().Point(OperationKind::kYield, kNoObject);
-  }
-
-  mutable Simulation sim_{{.steps_max = 20'000, .idle_steps_max = 10'000}};
-  ChoiceRecorder choices_;
-};
 
 TEST_F(SyncTest, MutexExcludesInEverySchedule) {
   SeededSource source(1);
