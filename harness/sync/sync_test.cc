@@ -10,7 +10,7 @@
 #include "harness/sync/page_lock.h"
 #include "harness/sync/rw_semaphore.h"
 #include "harness/sync/spinlock.h"
-#include "harness/sync/sync_fixture_for_test.h"
+#include "harness/sync/sync_test_fixture.h"
 #include "harness/sync/wait_queue.h"
 
 namespace ordeal {

@@ -3,8 +3,8 @@
 // Thread-safety: none. Invariants: the world that a setup returns lives until the run has been unwound.
 // Example:
 //   TEST_F(SyncTest, ...) { SeededSource source(1); const RunEnd end = Run(source, [&] { ...Spawn...; return world; }); }
-#ifndef ORDEAL_HARNESS_SYNC_SYNC_FIXTURE_FOR_TEST_H_
-#define ORDEAL_HARNESS_SYNC_SYNC_FIXTURE_FOR_TEST_H_
+#ifndef ORDEAL_HARNESS_SYNC_SYNC_TEST_FIXTURE_H_
+#define ORDEAL_HARNESS_SYNC_SYNC_TEST_FIXTURE_H_
 
 #include <gtest/gtest.h>
 
@@ -60,4 +60,4 @@ class SyncTest : public ::testing::Test {
 
 }  // namespace ordeal
 
-#endif  // ORDEAL_HARNESS_SYNC_SYNC_FIXTURE_FOR_TEST_H_
+#endif  // ORDEAL_HARNESS_SYNC_SYNC_TEST_FIXTURE_H_
