@@ -93,7 +93,7 @@ void Scheduler::TaskEntry(void* argument) {
 bool Scheduler::WaitForTimer() {
   while (runnable_ == 0) {
     if (FireNextTimer()) continue;
-    RecordDeadlock({});
+    RecordDeadlock(FindAnyWaitCycle());
     SwitchToMain(RunEndKind::kDeadlock);
     return false;
   }
@@ -119,7 +119,7 @@ RunEnd Scheduler::Run() {
     while (runnable_ == 0 && FireNextTimer()) {
     }
     if (runnable_ == 0) {
-      RecordDeadlock({});
+      RecordDeadlock(FindAnyWaitCycle());
       end_kind_ = RunEndKind::kDeadlock;
     } else {
       const int first = ChooseNext();
@@ -223,6 +223,45 @@ bool Scheduler::EndOnWaitCycle(const Task& self) {
   return true;
 }
 
+// The first, in order of creation, that a blocked task is part of.
+std::vector<TaskId> Scheduler::FindAnyWaitCycle() const {
+  const auto wait_of = [this](TaskId id) { return blocked_on(id); };
+  std::vector<TaskId> cycle;
+  for (int i = 0; i < tasks_used_; ++i) {
+    const TaskId task{static_cast<uint16_t>(i)};
+    const Wait* wait = blocked_on(task);
+    if (wait != nullptr && wait->waitable != nullptr && FindWaitCycle(task, wait_of, &cycle)) return cycle;
+  }
+  return {};
+}
+
+void Scheduler::EndIfDeadlocked() {
+  if (running_ == nullptr || unwinding_) return;
+  const std::vector<TaskId> cycle = FindAnyWaitCycle();
+  if (cycle.empty()) return;
+  RecordDeadlock(cycle);
+  SwitchToMain(RunEndKind::kDeadlock);
+}
+
+void Scheduler::Halt(absl::Span<const TaskId> tasks) {
+  if (unwinding_) return;
+  for (const TaskId id : tasks) {
+    Task& task = *tasks_[Index(id)];
+    if (task.state == TaskState::kEnded || task.state == TaskState::kHalted) continue;
+    if (task.state == TaskState::kBlocked) task.next = {};  // EndRun continues it in no release or signal, but in a wait
+    task.state = TaskState::kHalted;
+    runnable_ &= ~Bit(id);
+    timers_ &= ~Bit(id);
+    if (task.kind == TaskKind::kForeground) --foreground_live_;
+  }
+  if (running_ == nullptr) return;
+  if (foreground_live_ == 0) {
+    SwitchToMain(end_kind_);
+  } else if (running_->state == TaskState::kHalted) {
+    LeaveCurrent();
+  }
+}
+
 bool Scheduler::BlockFor(const Wait& wait, int64_t delay_ns) {
   if (unwinding_) {
     Block(wait);
@@ -323,7 +362,7 @@ std::string Scheduler::DescribeTasks() const {
   std::string text;
   for (int i = 0; i < tasks_used_; ++i) {
     const Task& task = *tasks_[static_cast<size_t>(i)];
-    if (task.state == TaskState::kEnded) continue;
+    if (task.state == TaskState::kEnded || task.state == TaskState::kHalted) continue;
     absl::StrAppend(&text, "task ", i, " ", task.name);
     if (task.state == TaskState::kBlocked) {
       const absl::string_view verb = OperationKindName(task.wait.kind);

@@ -5,6 +5,8 @@
 // run, nothing is asked. The decision is taken in the yielding fiber, which switches straight to the next one.
 // A task is foreground (the run is over when all of them have ended) or daemon (device, kswapd: may be blocked at the end).
 // Time is virtual: one step is kStepNs; when nothing can run, the clock jumps to the next timer.
+// A task that retries says so (NoteRetry) and then waits until everybody else who can run has run: a schedule that lets it spin
+// while the task that it needs never runs is nobody's bug.
 //
 // Thread-safety: none; one scheduler a thread.
 // Invariants:    exactly one fiber runs; a blocked task is in no run queue; a run is a function of tasks and choices:
@@ -36,6 +38,7 @@
 #include "harness/choice/fault_set.h"
 #include "harness/choice/recording.h"
 #include "harness/sched/fiber.h"
+#include "harness/sched/retry.h"
 #include "harness/sched/wait_for_graph.h"
 
 namespace ordeal {
@@ -45,15 +48,16 @@ inline constexpr int64_t kStepNs = 1000;     // virtual time of one scheduling s
 
 enum class TaskKind : uint8_t { kForeground, kDaemon };
 
-enum class TaskState : uint8_t { kRunnable, kBlocked, kEnded };
+enum class TaskState : uint8_t { kRunnable, kBlocked, kEnded, kHalted };  // kHalted: see Scheduler::Halt
 
 // How a run ended.
 enum class RunEndKind : uint8_t {
   kCompleted,   // every foreground task ended
   kDeadlock,    // deadlock() says who waits for whom
   kStepLimit,   // options.steps_max reached: inconclusive
-  kLivelock,    // no NoteProgress for options.idle_steps_max steps
+  kLivelock,    // livelock() says who retries; no NoteProgress for options.idle_steps_max steps if nobody says that it does
   kStopped,     // the choice source stopped the run, or a task called Stop
+  kStarvation,  // starvation() says who was passed over, by whom
 };
 const char* RunEndKindName(RunEndKind kind);
 
@@ -66,6 +70,9 @@ struct RunEnd {
 struct SchedulerOptions {
   uint64_t steps_max = 200'000;
   uint64_t idle_steps_max = 50'000;  // livelock watchdog
+  uint32_t retry_repeats_max = 500;  // livelock: so often one task retries in one state while no operation completes
+  uint32_t retries_max = 0;          // of one operation for one reason; one more is in excessive_retries(). 0: no bound
+  uint32_t bypasses_max = 0;         // of one waiter; one more is starvation. 0: not counted
   size_t stack_bytes = 128 * 1024;   // of one fiber, without its guard page
   bool keep_trace = false;           // record every step for trace()
 };
@@ -76,6 +83,19 @@ struct TraceStep {
   TaskId task = kNoTask;
   DeclaredOperation operation;
   std::string note;  // from NoteTrace; empty for plain steps
+};
+
+// One waiter was passed over by later arrivals too often, as a value.
+struct Starvation {
+  struct Passer {
+    TaskId task = kNoTask;
+    std::string task_name;
+    uint32_t times = 0;
+  };
+  Deadlock::Waiter waiter;
+  uint32_t bypasses = 0;
+  std::vector<Passer> passers;    // who has passed it since it began to wait, in order of first time
+  uint64_t choices_before = 0;    // choices that the run had made when it was passed first
 };
 
 class Scheduler {
@@ -185,6 +205,11 @@ class Scheduler {
     timers_ &= ~bit;
   }
   void Sleep(int64_t delay_ns);
+  // These tasks never run again in this run: the machine they run on has died. What they hold stays held; EndRun unwinds them.
+  // Does not return if the current task is one of them, or if no foreground task is left (the run has then completed).
+  void Halt(absl::Span<const TaskId> tasks);
+  // For who changed the edges between blocked tasks, although nobody blocks: ends the run if a cycle of waits has closed.
+  void EndIfDeadlocked();
 
   // A choice other than which task runs. options >= 2; with fewer, 0 without asking.
   int Choose(ChoiceKind kind, int options, ObjectId object) {
@@ -202,8 +227,21 @@ class Scheduler {
   void set_faults(const FaultSet& faults) { faults_ = faults; }
   const FaultSet& faults() const { return faults_; }
 
-  // The current operation got somewhere: re-arms the livelock watchdog.
-  void NoteProgress() { progress_step_ = steps_; }
+  // Would blocking on it close a cycle of waiting tasks? For locks that rather give up.
+  bool WouldDeadlock(const Wait& wait);
+
+  // The current operation completed: re-arms the livelock watchdog and closes its retry counts.
+  void NoteProgress() {
+    progress_step_ = steps_;
+    if (__builtin_expect(retries_.any_open(), 0)) CloseRetries();
+  }
+  // The current task's operation begins (a part) again. `state`: a hash of what decided that, without counters and times. Others
+  // run before it goes on. Ends the run as a livelock if the state repeats too often.
+  void NoteRetry(RetryReason reason, uint64_t state = 0, lockdep::Site site = lockdep::Site::Here());
+  // Of a waiter: one who arrived later was served before it, for the `bypasses`th time since it began to wait.
+  void NoteBypass(TaskId waiter, TaskId passer, uint32_t bypasses) {
+    if (__builtin_expect(options_.bypasses_max != 0, 0)) CountBypass(waiter, passer, bypasses);
+  }
   // Ends the run as kStopped (a finding that makes going on pointless). Does not return when called by a task.
   void Stop();
   // Adds to the step's trace line, when traces are kept.
@@ -222,6 +260,12 @@ class Scheduler {
   // --- after a run that ended badly ---
 
   const Deadlock& deadlock() const { return deadlock_; }
+  const Livelock& livelock() const { return livelock_; }
+  const Starvation& starvation() const { return starvation_; }
+  // Of operations that have completed, and of those under way when the run ended. After Run.
+  const RetryStatistics& retries() const { return retries_.statistics(); }
+  // The first retry of each operation beyond options.retries_max.
+  const std::vector<Retrier>& excessive_retries() const { return excessive_retries_; }
   const std::vector<TraceStep>& trace() const { return trace_; }
   // Every live task and what it waits for, one a line.
   std::string DescribeTasks() const;
@@ -239,6 +283,9 @@ class Scheduler {
     Wait wait;
     int64_t wake_at_ns = -1;  // timer; -1 none
     bool timed_out = false;
+    uint64_t behind = 0;  // of a task that yielded: bit t: task t runs before it does
+    std::vector<Starvation::Passer> passers;
+    uint64_t passed_at_choice = 0;
     void (*run_body)(Task&) = nullptr;
     void (*drop_body)(Task&) = nullptr;
     Scheduler* scheduler = nullptr;
@@ -304,10 +351,18 @@ class Scheduler {
   void BlockWhileUnwinding();
   void BlockOutsideTask();
   bool EndOnWaitCycle(const Task& self);
+  std::vector<TaskId> FindAnyWaitCycle() const;
   bool FireNextTimer();         // jumps the clock; false when there is no timer
+  void JumpClock(const Wait& wait);
+  void CloseRetries();
+  void YieldToOthers();
+  void LetYieldedRun();
+  void EndYield(uint64_t tasks);
+  void CountBypass(TaskId waiter, TaskId passer, uint32_t bypasses);
+  void EndOnRepetition();
   void FireDueTimers();
   void RearmAlarm();
-  void RecordDeadlock(const std::vector<TaskId>& cycle);
+  void RecordDeadlock(const std::vector<TaskId>& cycle, const std::vector<TaskId>& knot = {});
   void KeepTraceStep();
   static void TaskEntry(void* task);
   void EndTask(Task& task);
@@ -320,6 +375,7 @@ class Scheduler {
   int foreground_live_ = 0;
   uint64_t runnable_ = 0;  // bit i: task i can run
   uint64_t timers_ = 0;    // bit i: task i has a timer
+  uint64_t yielded_ = 0;   // bit i: task i could run, but lets others run first; not in runnable_
   Task* running_ = nullptr;
   int current_ = Index(kNoTask);
   ChoiceRecorder* choices_ = nullptr;
@@ -335,6 +391,11 @@ class Scheduler {
   bool unwinding_ = false;
   bool in_run_ = false;
   Deadlock deadlock_;
+  Livelock livelock_;
+  Starvation starvation_;
+  RetryBook retries_;
+  std::vector<Retrier> excessive_retries_;
+  bool starved_ = false;  // the run ends at the next point
   std::vector<Object> objects_;
   std::vector<TraceStep> trace_;
 };
