@@ -1,6 +1,7 @@
 #include "harness/sched/scheduler.h"
 
 #include <exception>
+#include <iterator>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr uint64_t kTraceHashSeed = 0x6a09e667f3bcc909u;
 constexpr uint64_t Bit(TaskId task) { return uint64_t{1} << Index(task); }
+// How far the clock may jump when a timer is set: a millisecond, a tick of a slow machine, a long suspend.
+constexpr int64_t kClockJumpsNs[] = {0, 1'000'000, 100'000'000, 10'000'000'000};
 
 }  // namespace
 
@@ -21,6 +24,7 @@ const char* RunEndKindName(RunEndKind kind) {
     case RunEndKind::kStepLimit: return "step-limit";
     case RunEndKind::kLivelock: return "livelock";
     case RunEndKind::kStopped: return "stopped";
+    case RunEndKind::kStarvation: return "starvation";
   }
   return "unknown";
 }
@@ -43,12 +47,16 @@ void Scheduler::BeginRun(ChoiceRecorder* choices) {
   foreground_live_ = 0;
   runnable_ = 0;
   timers_ = 0;
+  yielded_ = 0;
   steps_ = 0;
   progress_step_ = 0;
   clock_skipped_ns_ = 0;
   trace_hash_ = kTraceHashSeed;
   end_kind_ = RunEndKind::kCompleted;
   unwinding_ = false;
+  starved_ = false;
+  retries_.BeginRun();
+  excessive_retries_.clear();
   objects_.clear();
   objects_.push_back({"no object", 0, nullptr});
   if (options_.keep_trace) trace_.clear();
@@ -91,6 +99,7 @@ void Scheduler::TaskEntry(void* argument) {
 
 // Nothing can run: the next timer, or the end of the run. True if the run goes on.
 bool Scheduler::WaitForTimer() {
+  if (yielded_ != 0) EndYield(yielded_);
   while (runnable_ == 0) {
     if (FireNextTimer()) continue;
     RecordDeadlock(FindAnyWaitCycle());
@@ -115,6 +124,7 @@ void Scheduler::EndTask(Task& task) {
 RunEnd Scheduler::Run() {
   LD_CHECK(in_run_ && running_ == nullptr, "Run outside a run, or from a task");
   end_kind_ = RunEndKind::kCompleted;
+  if (yielded_ != 0) EndYield(yielded_);
   if (foreground_live_ > 0) {
     while (runnable_ == 0 && FireNextTimer()) {
     }
@@ -131,6 +141,10 @@ RunEnd Scheduler::Run() {
         Fiber::Switch(main_, running_->fiber);
       }
     }
+  }
+  if (starved_ && end_kind_ == RunEndKind::kCompleted) end_kind_ = RunEndKind::kStarvation;
+  for (int i = 0; i < tasks_used_ && retries_.any_open(); ++i) {
+    if (retries_.IsOpen(TaskId{static_cast<uint16_t>(i)})) retries_.Close(TaskId{static_cast<uint16_t>(i)});
   }
   return {end_kind_, steps_, trace_hash_};
 }
@@ -217,8 +231,9 @@ void Scheduler::BlockOutsideTask() {
 bool Scheduler::EndOnWaitCycle(const Task& self) {
   const auto wait_of = [this](TaskId id) { return blocked_on(id); };
   std::vector<TaskId> cycle;
-  if (!FindWaitCycle(self.id, wait_of, &cycle)) return false;
-  RecordDeadlock(cycle);
+  std::vector<TaskId> knot;
+  if (!FindWaitCycle(self.id, wait_of, &cycle, &knot)) return false;
+  RecordDeadlock(cycle, knot);
   SwitchToMain(RunEndKind::kDeadlock);
   return true;
 }
@@ -252,6 +267,7 @@ void Scheduler::Halt(absl::Span<const TaskId> tasks) {
     task.state = TaskState::kHalted;
     runnable_ &= ~Bit(id);
     timers_ &= ~Bit(id);
+    yielded_ &= ~Bit(id);
     if (task.kind == TaskKind::kForeground) --foreground_live_;
   }
   if (running_ == nullptr) return;
@@ -269,6 +285,7 @@ bool Scheduler::BlockFor(const Wait& wait, int64_t delay_ns) {
   }
   Task& self = *running_;
   self.wake_at_ns = now_ns() + delay_ns;
+  JumpClock(wait);
   self.timed_out = false;
   timers_ |= Bit(self.id);
   RearmAlarm();
@@ -277,6 +294,14 @@ bool Scheduler::BlockFor(const Wait& wait, int64_t delay_ns) {
 }
 
 void Scheduler::Sleep(int64_t delay_ns) { BlockFor({.kind = OperationKind::kYield}, delay_ns); }
+
+// As a fault: then timers are due before those whom they wait for have done a thing.
+void Scheduler::JumpClock(const Wait& wait) {
+  const int jump = ChooseFault(ChoiceKind::kClockJump, static_cast<int>(std::size(kClockJumpsNs)), wait.object);
+  if (jump == 0) return;
+  clock_skipped_ns_ += kClockJumpsNs[jump];
+  FireDueTimers();
+}
 
 bool Scheduler::FireNextTimer() {
   int64_t earliest = std::numeric_limits<int64_t>::max();
@@ -306,7 +331,7 @@ void Scheduler::RearmAlarm() {
     const uint64_t steps = wait_ns <= 0 ? 1 : static_cast<uint64_t>((wait_ns + kStepNs - 1) / kStepNs);
     alarm_ = std::min(alarm_, steps_ + steps);
   }
-  if (options_.keep_trace) alarm_ = 0;
+  if (options_.keep_trace || yielded_ != 0 || starved_) alarm_ = 0;
 }
 
 void Scheduler::Alarm() {
@@ -320,9 +345,16 @@ void Scheduler::Alarm() {
     return;
   }
   if (steps_ - progress_step_ >= options_.idle_steps_max) {
+    livelock_ = {};
+    livelock_.choices_before = choices_->size();
     SwitchToMain(RunEndKind::kLivelock);
     return;
   }
+  if (starved_) {
+    SwitchToMain(RunEndKind::kStarvation);
+    return;
+  }
+  if (yielded_ != 0) LetYieldedRun();
   FireDueTimers();
 }
 
@@ -344,14 +376,20 @@ std::string Scheduler::ObjectName(ObjectId object) const {
 
 Deadlock::Waiter Scheduler::DescribeWaiter(const Task& task) const {
   const Waitable* waitable = task.wait.waitable;
-  return {task.id, task.name, ObjectName(task.wait.object), task.wait.kind, task.wait.site,
-          waitable == nullptr ? std::nullopt : waitable->lock_class()};
+  Deadlock::Waiter waiter = {task.id, task.name, ObjectName(task.wait.object), task.wait.kind, task.wait.site,
+                             waitable == nullptr ? std::nullopt : waitable->lock_class(), {}};
+  if (waitable == nullptr || task.state != TaskState::kBlocked) return waiter;
+  Blockers blockers;
+  waitable->AppendBlockers(task.id, &blockers);
+  if (blockers.any() && blockers.tasks().size() > 1) waiter.any_of.assign(blockers.tasks().begin(), blockers.tasks().end());
+  return waiter;
 }
 
-void Scheduler::RecordDeadlock(const std::vector<TaskId>& cycle) {
+void Scheduler::RecordDeadlock(const std::vector<TaskId>& cycle, const std::vector<TaskId>& knot) {
   deadlock_ = {};
   deadlock_.is_cycle = !cycle.empty();
   for (const TaskId task : cycle) deadlock_.cycle.push_back(DescribeWaiter(*tasks_[Index(task)]));
+  for (const TaskId task : knot) deadlock_.knot.push_back(DescribeWaiter(*tasks_[Index(task)]));
   for (int i = 0; i < tasks_used_; ++i) {
     const Task& task = *tasks_[static_cast<size_t>(i)];
     if (task.state == TaskState::kBlocked) deadlock_.blocked.push_back(DescribeWaiter(task));
