@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "harness/campaign/explore.h"
+#include "harness/catalogue/catalogue.h"
 #include "harness/cli/program_for_test.h"
 #include "harness/corpus/corpus_file.h"
 

@@ -56,8 +56,8 @@ Registry TestRegistry(std::vector<std::string> bugs_of_scenario = {"T1"}, std::s
   entry.bugs = std::move(bugs_of_scenario);
   entry.make = [] { return std::make_unique<TwoLocks>(); };
   registry.Add(std::move(entry));
-  registry.Add(FileSystemEntry{"new", "", {}});
-  registry.Add(FileSystemEntry{"old", "", {"T1"}});
+  registry.Add(FileSystemType{.name = "new"});
+  registry.Add(FileSystemType{.name = "old", .inherent_bugs = {"T1"}});
   registry.Add(BugEntry{.id = "T1", .slug = "abba", .filesystems = {"new"}, .kind = std::move(kind_of_bug)});
   return registry;
 }

@@ -9,6 +9,7 @@
 #include "harness/campaign/cross_run.h"
 #include "harness/campaign/explore.h"
 #include "harness/campaign/lock_script_for_test.h"
+#include "harness/catalogue/catalogue.h"
 #include "harness/corpus/corpus_replay.h"
 #include "harness/scenario/run_findings.h"
 #include "injectors/schedule/random_walk.h"

@@ -1,13 +1,14 @@
 // Goal: the trace of a run says what the run did: the validator finds in it what it found online.
 // Method: runs of lock scripts and of the shipped scenarios, recorded, written, read back and played.
-#include "harness/campaign/lock_trace.h"
+#include "harness/campaign/lock_script_for_test.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "harness/campaign/lock_script_for_test.h"
+#include "harness/campaign/lock_trace.h"
+#include "harness/catalogue/catalogue.h"
 #include "injectors/schedule/random_walk.h"
 #include "lockdep/trace/player.h"
 #include "lockdep/trace/trace_reader.h"

@@ -232,7 +232,7 @@ class Campaign {
     std::vector<std::string> all;
     std::vector<std::string> of_scenario;
     const ScenarioEntry* scenario = registry_.FindScenario(spec.scenario);
-    for (const FileSystemEntry& filesystem : registry_.filesystems()) {
+    for (const FileSystemType& filesystem : registry_.filesystems()) {
       if (filesystem.name != spec.filesystem) continue;
       for (const std::string& id : filesystem.inherent_bugs) {
         const BugEntry* bug = registry_.FindBug(id);

@@ -36,7 +36,7 @@ Json ScenariosJson(const Registry& registry) {
 
 Json FileSystemsJson(const Registry& registry) {
   Json list = Json::array();
-  for (const FileSystemEntry& entry : registry.filesystems()) {
+  for (const FileSystemType& entry : registry.filesystems()) {
     list.push_back({{"name", entry.name}, {"summary", entry.summary}, {"inherent_bugs", entry.inherent_bugs}});
   }
   return list;

@@ -43,7 +43,7 @@ absl::StatusOr<lockdep::OrderGraph> ModelOrderGraph(const Registry& registry, co
   }
   if (all.source.empty()) {
     std::vector<std::string> known;
-    for (const FileSystemEntry& entry : registry.filesystems()) known.push_back(entry.name);
+    for (const FileSystemType& entry : registry.filesystems()) known.push_back(entry.name);
     return absl::NotFoundError(absl::StrCat("no scenario runs on a file system called '", filesystem,
                                             "'; there are: ", absl::StrJoin(known, ", ")));
   }

@@ -1,7 +1,6 @@
-// The file systems that ship, their bugs, and the factory that makes one with some bugs switched on.
+// The file systems that ship, and the factory that makes one with some bugs switched on. Each has a folder here.
 //
-// Thread-safety: the tables are immutable; a FileSystem serves one simulation.
-// Invariants:    every bug in the table is found in a run of each file system that it names, and none is found without it.
+// Thread-safety: the table is immutable; a FileSystem serves one simulation.
 // Example:       std::unique_ptr<pagecache::FileSystem> fs = MakeFileSystem("vfs", {"B01"});
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_FILESYSTEMS_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_FILESYSTEMS_H_
@@ -11,29 +10,22 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "harness/pagecache/file_system.h"
+#include "harness/filesystems/filesystem_type.h"
 
 namespace ordeal {
 
-struct FileSystemDescription {
-  std::string name;     // "vfs"
-  std::string summary;
-  std::vector<std::string> inherent_bugs;  // holes of a historical protocol, which no switch turns off
-};
+// One function a folder; filesystems.cc lists them.
+std::vector<FileSystemType> VfsTypes();
+std::vector<FileSystemType> ExtTypes();
+std::vector<FileSystemType> XfsTypes();
+std::vector<FileSystemType> DaxTypes();
+std::vector<FileSystemType> BcachefsTypes();
+std::vector<FileSystemType> Gfs2Types();
+std::vector<FileSystemType> Ocfs2Types();
 
-struct BugDescription {
-  std::string id;    // "B01"
-  std::string slug;  // "punch-hole-vs-read-fill"
-  std::vector<std::string> filesystems;
-  std::string kind;    // "stale exposure"
-  std::string oracle;  // "data"
-  std::string classic_lockdep;  // "yes", "no", "partly"
-  std::string reference;
-  std::string summary;
-};
-
-const std::vector<FileSystemDescription>& FileSystemTable();
-const std::vector<BugDescription>& BugTable();
+const std::vector<FileSystemType>& FileSystemTypes();
+// Null if none has that name.
+const FileSystemType* FindFileSystemType(const std::string& name);
 
 // Null if no file system has that name, or if it has no switch for one of the bugs.
 std::unique_ptr<pagecache::FileSystem> MakeFileSystem(const std::string& name,

@@ -122,9 +122,9 @@ TEST(FileSystemsTest, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(MakeFileSystem("ext2"), nullptr);
   EXPECT_EQ(MakeFileSystem("xfs", {"B01"}), nullptr);  // XFS reads hold the IOLOCK: no such hole
   EXPECT_EQ(MakeFileSystem("vfs", {"B99"}), nullptr);
-  for (const FileSystemDescription& fs : FileSystemTable()) EXPECT_NE(MakeFileSystem(fs.name), nullptr) << fs.name;
-  for (const BugDescription& bug : BugTable()) {
-    for (const std::string& fs : bug.filesystems) EXPECT_NE(MakeFileSystem(fs, {bug.id}), nullptr) << bug.id << fs;
+  for (const FileSystemType& type : FileSystemTypes()) {
+    EXPECT_NE(MakeFileSystem(type.name), nullptr) << type.name;
+    for (const std::string& bug : type.bugs) EXPECT_NE(MakeFileSystem(type.name, {bug}), nullptr) << type.name << bug;
   }
 }
 

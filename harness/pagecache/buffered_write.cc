@@ -3,6 +3,7 @@
 
 #include "harness/pagecache/fault.h"
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/generic_file.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
 #include "harness/pagecache/writeback.h"
@@ -14,6 +15,11 @@ namespace {
 // the kernel would kill somebody, the model reports ENOMEM.
 constexpr int kFruitlessCopiesMax = 32;
 
+// Two catalogue entries are findings of this one mistake.
+bool FaultsUnderPageLock(const World& world) {
+  return world.bugs().Has(Bug::kB27WriteFaultsUnderPageLock) || world.bugs().Has(Bug::kB28WritersCrossPages);
+}
+
 class BufferedWrite {
  public:
   BufferedWrite(World& world, Mm& mm, const Io& io)
@@ -24,6 +30,7 @@ class BufferedWrite {
  private:
   Error WriteChunk(uint32_t at, uint32_t cells, Result* result);
   Error Begin(uint32_t at, uint32_t cells, Folio** folio);
+  Error Fill(Folio& folio, uint32_t cells);
   uint32_t Copy(Folio& folio, uint32_t at, uint32_t cells, Result* result, Error* error);
   void End(Folio& folio, uint32_t at, uint32_t copied);
   uint32_t BufferCell(uint32_t at) const { return io_.buffer.offset_cells + at - io_.offset_cells; }
@@ -53,13 +60,15 @@ void BufferedWrite::Run(Result* result) {
 
 // Copies some cells of one page; none if the source page has gone again since it was faulted in: then it is done again.
 Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
-  if (mapped_ && !world_.bugs().Has(Bug::kB27WriteFaultsUnderPageLock)) {
+  const bool prefault = world_.task().pagefault_disabled == 0 && !FaultsUnderPageLock(world_);
+  if (mapped_ && prefault) {
     const uint32_t readable = UserMemory(world_, mm_).FaultInReadable(*io_.buffer.mapping, BufferCell(at), cells);
     if (readable == 0) return Error::kFault;
     cells = readable;
   }
   Folio* folio = nullptr;
   if (const Error error = Begin(at, cells, &folio); error != Error::kOk) return error;
+  const uint32_t page = PageOf(at);
   Error error = Error::kOk;
   const uint32_t before = static_cast<uint32_t>(result->seen.size());
   uint32_t copied = Copy(*folio, at, cells, result, &error);
@@ -68,32 +77,49 @@ Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
     result->seen.resize(before);
   }
   if (copied > 0) End(*folio, at, copied);
+  world_.fs().FolioWritten(world_, *folio);
   folio->lock.Unlock();
   world_.memory().Put(*folio);
+  world_.fs().WriteEnd(world_, inode_, page);
   result->cells_done += copied;
+  // Whoever disabled page faults brings the source in and comes back.
+  if (copied < cells && mapped_ && world_.task().pagefault_disabled > 0 && error == Error::kOk) error = Error::kFault;
   return error;
 }
 
 // write_begin: the locked folio, filled unless the write covers all of it.
 Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
-  Filemap filemap(world_);
-  Folio* folio = filemap.GetLocked(inode_.mapping, PageOf(at));
-  if (folio == nullptr) return Error::kNoMemory;
-  if (!folio->uptodate && cells < kPageCells) {
-    if (const Error error = filemap.ReadLocked(*folio); error != Error::kOk) {
-      folio->lock.Unlock();
-      world_.memory().Put(*folio);
+  const uint32_t page = PageOf(at);
+  for (;;) {
+    if (const Error error = world_.fs().WriteBegin(world_, inode_, page); error != Error::kOk) return error;
+    Folio* folio = Filemap(world_).GetLocked(inode_.mapping, page);
+    Error error = folio == nullptr ? Error::kNoMemory : world_.fs().PrepareWrite(world_, *folio);
+    const bool truncated = error == Error::kTruncatedPage;
+    if (error == Error::kOk) error = Fill(*folio, cells);
+    if (error == Error::kOk) {
+      *found = folio;
       return error;
     }
-    folio->uptodate = true;
+    if (folio != nullptr) {
+      if (!truncated) folio->lock.Unlock();
+      world_.memory().Put(*folio);
+    }
+    world_.fs().WriteEnd(world_, inode_, page);
+    if (!truncated) return error;
   }
-  *found = folio;
-  return Error::kOk;
+}
+
+Error BufferedWrite::Fill(Folio& folio, uint32_t cells) {
+  if (folio.uptodate || cells == kPageCells) return Error::kOk;
+  const Error error = Filemap(world_).ReadLocked(folio);
+  if (error == Error::kOk) folio.uptodate = true;
+  if (error != Error::kOk) world_.fs().FolioWritten(world_, folio);  // what PrepareWrite took
+  return error;
 }
 
 uint32_t BufferedWrite::Copy(Folio& folio, uint32_t at, uint32_t cells, Result* result, Error* error) {
   UserMemory user(world_, mm_);
-  const bool faults_on = world_.bugs().Has(Bug::kB27WriteFaultsUnderPageLock);
+  const bool faults_on = FaultsUnderPageLock(world_);
   for (uint32_t i = 0; i < cells; ++i) {
     world_.scheduler().Point(OperationKind::kWrite, folio.id());
     if (mapped_) {
@@ -122,17 +148,16 @@ void BufferedWrite::End(Folio& folio, uint32_t at, uint32_t copied) {
 
 }  // namespace
 
-Result World::Write(Mm& mm, const Io& io) {
+Result GenericWrite(World& world, Mm& mm, const Io& io) {
   Result result;
-  if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
-    result.error = Error::kInvalid;
-    return Finish(std::move(result));
-  }
-  fs_.WriteEnter(*this, *io.file);
-  BufferedWrite(*this, mm, io).Run(&result);
-  fs_.WriteExit(*this, *io.file);
+  BufferedWrite(world, mm, io).Run(&result);
   if (result.error == Error::kSigBus) result.error = Error::kFault;
-  return Finish(std::move(result));
+  return result;
+}
+
+Result World::Write(Mm& mm, const Io& io) {
+  if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) return Finish({.error = Error::kInvalid});
+  return Finish(fs_.FileWrite(*this, mm, io));
 }
 
 }  // namespace ordeal::pagecache

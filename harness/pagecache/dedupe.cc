@@ -29,8 +29,10 @@ Error DedupeCompare::ReadPage(Inode& inode, uint32_t page, Folio** found) {
   Error error = Error::kOk;
   if (folio->uptodate) {
     folio->lock.Unlock();
+  } else if (filemap.SubmitRead(*folio) == Error::kTruncatedPage) {
+    world_.memory().Put(*folio);
+    return ReadPage(inode, page, found);
   } else {
-    filemap.SubmitRead(*folio);
     folio->lock.WaitUnlocked();
     if (!folio->uptodate) error = Error::kIo;
   }

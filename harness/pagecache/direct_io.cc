@@ -4,6 +4,7 @@
 
 #include "harness/pagecache/fault.h"
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/generic_file.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
 #include "harness/pagecache/writeback.h"
@@ -71,7 +72,9 @@ Error DirectIo::PinSegment(DirectSegment& segment, uint32_t cells, bool write) {
     if (same_page && cell >= io_.buffer.mapping->i_size) return Error::kFault;
     if (!same_page) {
       Error error = Error::kOk;
-      Folio* folio = user.Pin(*io_.buffer.mapping, cell, write, &error);
+      const bool nofault = io_.nofault || world_.task().pagefault_disabled > 0;
+      Folio* folio = nofault ? user.PinNofault(*io_.buffer.mapping, cell, write, &error)
+                             : user.Pin(*io_.buffer.mapping, cell, write, &error);
       if (folio == nullptr) return error == Error::kNoMemory ? error : Error::kFault;
       pinned_.push_back(folio);
     }
@@ -119,7 +122,7 @@ uint32_t DirectIo::MapForWrite(uint32_t page) {
   if (MapForRead(page, &block)) return block;
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[page];
-  if (!extent.has_block()) extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.number)};
+  if (!extent.has_block()) extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
   block = extent.block;
   inode_.extent_lock.UnlockExclusive();
   return block;
@@ -264,41 +267,38 @@ Result DirectIo::Write(LockMode mode) {
 
 }  // namespace
 
-Result World::DirectRead(Mm& mm, const Io& io) {
-  Result result;
-  if (!Aligned(io)) {
-    result.error = Error::kInvalid;
-    return Finish(std::move(result));
-  }
-  Io clamped = io;
-  const uint32_t cells_max = kFilePagesMax * kPageCells;
-  clamped.length_cells = std::min(io.length_cells, cells_max - std::min(io.offset_cells, cells_max));
-  fs_.DirectReadEnter(*this, *io.file);
-  result = DirectIo(*this, mm, clamped).Read();
-  fs_.DirectReadExit(*this, *io.file);
-  return Finish(std::move(result));
+Result GenericDirectRead(World& world, Mm& mm, const Io& io) { return DirectIo(world, mm, io).Read(); }
+
+Result GenericDirectWrite(World& world, Mm& mm, const Io& io, LockMode mode, bool* fall_back) {
+  DirectIo direct(world, mm, io);
+  Result result = direct.Write(mode);
+  *fall_back = direct.must_fall_back();
+  return result;
 }
 
-Result World::DirectWrite(Mm& mm, const Io& io) {
-  Result result;
-  if (!Aligned(io) || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
-    result.error = Error::kInvalid;
-    return Finish(std::move(result));
-  }
-  Inode& inode = *io.file;
-  const LockMode mode = fs_.DirectWriteEnter(*this, inode, io.offset_cells, io.length_cells);
-  DirectIo direct(*this, mm, io);
-  result = direct.Write(mode);
-  fs_.DirectWriteExit(*this, inode, mode);
-  if (!direct.must_fall_back()) return Finish(std::move(result));
-  // ENOTBLK: a buffered write, then its pages to the device and out of the cache.
-  result = Write(mm, io);
+Result FallBackToBuffered(World& world, Mm& mm, const Io& io) {
+  Result result = world.fs().FileWrite(world, mm, io);
   if (result.cells_done > 0) {
     const uint32_t begin = PageOf(io.offset_cells);
     const uint32_t end = PagesFor(io.offset_cells + result.cells_done);
-    if (Writeback(*this).Range(inode, begin, end) == Error::kOk) Truncation(*this).Invalidate(inode, begin, end);
+    if (Writeback(world).Range(*io.file, begin, end) == Error::kOk) Truncation(world).Invalidate(*io.file, begin, end);
   }
-  return Finish(std::move(result));
+  return result;
+}
+
+Result World::DirectRead(Mm& mm, const Io& io) {
+  if (!Aligned(io)) return Finish({.error = Error::kInvalid});
+  Io clamped = io;
+  const uint32_t cells_max = kFilePagesMax * kPageCells;
+  clamped.length_cells = std::min(io.length_cells, cells_max - std::min(io.offset_cells, cells_max));
+  return Finish(fs_.FileDirectRead(*this, mm, clamped));
+}
+
+Result World::DirectWrite(Mm& mm, const Io& io) {
+  if (!Aligned(io) || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
+    return Finish({.error = Error::kInvalid});
+  }
+  return Finish(fs_.FileDirectWrite(*this, mm, io));
 }
 
 }  // namespace ordeal::pagecache

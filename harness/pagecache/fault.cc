@@ -58,16 +58,46 @@ uint32_t UserMemory::FaultInReadable(Inode& file, uint32_t cell, uint32_t cells)
   return std::min(cells, file.i_size - std::min(file.i_size, cell));
 }
 
+uint32_t UserMemory::FaultInWriteable(Inode& file, uint32_t cell, uint32_t cells) {
+  for (uint32_t at = cell; at < cell + cells;) {
+    world_.scheduler().Point(OperationKind::kWrite, file.id);
+    if (at >= file.i_size) return at - cell;
+    if (Present(file, at, true) == nullptr && Fault(file, PageOf(at), true) != Error::kOk) return at - cell;
+    at = (PageOf(at) + 1) * kPageCells;
+  }
+  return std::min(cells, file.i_size - std::min(file.i_size, cell));
+}
+
+// Without leave to fault, the slow path of get_user_pages still takes mmap_lock to look.
+Folio* UserMemory::PinNofault(Inode& file, uint32_t cell, bool write, Error* error) {
+  world_.scheduler().Point(OperationKind::kRead, file.id);
+  Pte* pte = cell < file.i_size ? Present(file, cell, write) : nullptr;
+  if (pte == nullptr) {
+    mm_.mmap_lock.LockShared();
+    pte = cell < file.i_size ? Present(file, cell, write) : nullptr;
+    Folio* folio = pte == nullptr ? nullptr : TakePin(*pte->folio, write);
+    mm_.mmap_lock.UnlockShared();
+    *error = folio == nullptr ? Error::kFault : Error::kOk;
+    return folio;
+  }
+  *error = Error::kOk;
+  return TakePin(*pte->folio, write);
+}
+
+Folio* UserMemory::TakePin(Folio& folio, bool write) {
+  ++folio.refs;
+  if (write) ++folio.pins;
+  return &folio;
+}
+
 Folio* UserMemory::Pin(Inode& file, uint32_t cell, bool write, Error* error) {
   for (;;) {
     world_.scheduler().Point(OperationKind::kRead, file.id);
     *error = Error::kFault;
     if (cell >= file.i_size) return nullptr;
     if (const Pte* pte = Present(file, cell, write); pte != nullptr) {
-      ++pte->folio->refs;
-      if (write) ++pte->folio->pins;
       *error = Error::kOk;
-      return pte->folio;
+      return TakePin(*pte->folio, write);
     }
     *error = Fault(file, PageOf(cell), write);
     if (*error != Error::kOk) return nullptr;
@@ -81,6 +111,7 @@ void UserMemory::Unpin(Folio& folio, bool write) {
 
 // do_user_addr_fault: the second attempt may not drop mmap_lock.
 Error UserMemory::Fault(Inode& file, uint32_t page, bool write) {
+  if (world_.task().pagefault_disabled > 0) return Error::kFault;
   for (bool allow_retry = true;; allow_retry = false) {
     mm_.mmap_lock.LockShared();
     if (mm_.FindVma(file) == nullptr) {
@@ -109,7 +140,8 @@ PageFault::Outcome PageFault::Handle() {
   if (folio != nullptr) {
     world_.memory().Get(*folio);  // write-protected: only page_mkwrite is needed
   } else {
-    world_.fs().FaultEnter(world_, file_.mapping);
+    const Error refused = world_.fs().FaultEnter(world_, file_.mapping);
+    if (refused != Error::kOk) return refused == Error::kNoMemory ? Outcome::kNoMemory : Outcome::kSigBus;
     const Filled filled = FilemapFault(&folio);
     world_.fs().FaultExit(world_, file_.mapping);
     if (filled == Filled::kRetry) return Outcome::kRetry;
@@ -218,26 +250,26 @@ PageFault::Filled PageFault::FillAndLock(Folio** found, bool* mapping_locked) {
 // Reads the locked folio; kLocked means: done, look it up again.
 PageFault::Filled PageFault::ReadMissing(Folio& folio) {
   MaybeDropMm();
-  Filemap(world_).SubmitRead(folio);
-  folio.lock.WaitUnlocked();
+  const bool truncated = Filemap(world_).SubmitRead(folio) == Error::kTruncatedPage;
+  if (!truncated) folio.lock.WaitUnlocked();
   if (mm_dropped_) return Filled::kRetry;
+  if (truncated) return Filled::kLocked;
   return folio.uptodate || folio.mapping == nullptr ? Filled::kLocked : Filled::kSigBus;
 }
 
 bool PageFault::Mkwrite(Folio& folio) {
   AddressSpace& mapping = file_.mapping;
-  world_.fs().MkwriteEnter(world_, mapping);
+  const LockMode mode = world_.fs().MkwriteEnter(world_, mapping);
   folio.lock.Lock();
   world_.scheduler().Point(OperationKind::kRead, file_.id);
   const bool ours = folio.mapping == &mapping || Filemap(world_).SkipsRecheck(folio);
   const bool valid = ours && page_ * kPageCells < file_.i_size;
   if (valid) {
-    Writeback(world_).Reserve(file_, page_);
-    Filemap(world_).SetDirty(folio);
+    world_.fs().MkwriteFolio(world_, folio);
   } else {
     folio.lock.Unlock();
   }
-  world_.fs().MkwriteExit(world_, mapping);
+  world_.fs().MkwriteExit(world_, mapping, mode);
   return valid;
 }
 

@@ -23,14 +23,19 @@ class UserMemory {
   bool LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp);
   // Touches the pages of [cell, cell + cells) for reading; the number of cells that can be read from the first on.
   uint32_t FaultInReadable(Inode& file, uint32_t cell, uint32_t cells);
+  // The same for writing (fault_in_safe_writeable): the pages become writable and dirty, nothing is stored.
+  uint32_t FaultInWriteable(Inode& file, uint32_t cell, uint32_t cells);
   // get_user_pages: a reference to the folio that shows the cell, and a pin if it will be written. Null: it cannot be reached
   // (*error says why).
   Folio* Pin(Inode& file, uint32_t cell, bool write, Error* error);
+  // The same without faulting the page in (iov_iter::nofault): kFault if it is not present.
+  Folio* PinNofault(Inode& file, uint32_t cell, bool write, Error* error);
   void Unpin(Folio& folio, bool write);
 
  private:
   Pte* Present(Inode& file, uint32_t cell, bool write);
   Error Fault(Inode& file, uint32_t page, bool write);
+  static Folio* TakePin(Folio& folio, bool write);
 
   World& world_;
   Mm& mm_;

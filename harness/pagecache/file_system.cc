@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/generic_file.h"
 #include "harness/pagecache/page_cache.h"
+#include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
 namespace {
@@ -11,6 +14,45 @@ constexpr int kNondirectory2 = 4;  // I_MUTEX_NONDIR2
 constexpr int kSecondMapping = 1;
 
 }  // namespace
+
+Result FileSystem::FileRead(World& world, Mm& mm, const Io& io) const {
+  ReadEnter(world, *io.file);
+  Result result = GenericRead(world, mm, io);
+  ReadExit(world, *io.file);
+  return result;
+}
+
+Result FileSystem::FileWrite(World& world, Mm& mm, const Io& io) const {
+  WriteEnter(world, *io.file);
+  Result result = GenericWrite(world, mm, io);
+  WriteExit(world, *io.file);
+  return result;
+}
+
+Result FileSystem::FileDirectRead(World& world, Mm& mm, const Io& io) const {
+  DirectReadEnter(world, *io.file);
+  Result result = GenericDirectRead(world, mm, io);
+  DirectReadExit(world, *io.file);
+  return result;
+}
+
+Result FileSystem::FileDirectWrite(World& world, Mm& mm, const Io& io) const {
+  const LockMode mode = DirectWriteEnter(world, *io.file, io.offset_cells, io.length_cells);
+  bool fall_back = false;
+  Result result = GenericDirectWrite(world, mm, io, mode, &fall_back);
+  DirectWriteExit(world, *io.file, mode);
+  return fall_back ? FallBackToBuffered(world, mm, io) : result;
+}
+
+Error FileSystem::ReadFolio(World& world, Folio& folio) const {
+  Filemap(world).StartRead(folio);
+  return Error::kOk;
+}
+
+void FileSystem::MkwriteFolio(World& world, Folio& folio) const {
+  Writeback(world).Reserve(folio.mapping->host, folio.index);
+  Filemap(world).SetDirty(folio);
+}
 
 void FileSystem::WriteEnter(World&, Inode& inode) const { inode.i_rwsem.LockExclusive(); }
 void FileSystem::WriteExit(World&, Inode& inode) const { inode.i_rwsem.UnlockExclusive(); }

@@ -13,12 +13,15 @@
 #define ORDEAL_HARNESS_PAGECACHE_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "harness/pagecache/bug.h"
 #include "harness/pagecache/inode.h"
+#include "harness/pagecache/result.h"
 
 namespace ordeal::pagecache {
 
+class Mm;
 class World;
 
 // On whose behalf a folio is filled.
@@ -35,24 +38,47 @@ class FileSystem {
   virtual LockClassNames lock_class_names() const { return {}; }
   const BugSet& bugs() const { return bugs_; }
 
+  // Made at the beginning of each run, before any inode, and with each inode of each node.
+  virtual std::unique_ptr<FileSystemState> MakeState(World& world) const { return nullptr; }
+  virtual std::unique_ptr<FileSystemInodeState> MakeInodeState(World& world, Inode& inode) const { return nullptr; }
+
+  // Whole operations. The defaults take the locks of the Enter hook, do the generic work (generic_file.h) and release them; a
+  // file system that drops its locks and retries in between replaces them.
+  virtual Result FileRead(World& world, Mm& mm, const Io& io) const;
+  virtual Result FileWrite(World& world, Mm& mm, const Io& io) const;
+  virtual Result FileDirectRead(World& world, Mm& mm, const Io& io) const;
+  virtual Result FileDirectWrite(World& world, Mm& mm, const Io& io) const;
+
   // P1: around a whole buffered read, copyout included.
   virtual void ReadEnter(World& world, Inode& inode) const {}
   virtual void ReadExit(World& world, Inode& inode) const {}
   // P2: before a folio is inserted (or a folio that is not up to date is filled) until the read is submitted or done.
   virtual void FillEnter(World& world, AddressSpace& mapping, FillKind kind) const {}
   virtual void FillExit(World& world, AddressSpace& mapping, FillKind kind) const {}
-  // P4: around ->fault, under mmap_lock (which the fault may drop inside).
-  virtual void FaultEnter(World& world, AddressSpace& mapping) const {}
+  // P3: ->read_folio of a locked folio; the default is Filemap::StartRead. kTruncatedPage: it has unlocked the folio without
+  // reading it, because it had to wait for a lock that orders before the folio lock.
+  virtual Error ReadFolio(World& world, Folio& folio) const;
+  // P4: around ->fault, under mmap_lock (which the fault may drop inside). An error fails the fault; Exit is not called then.
+  virtual Error FaultEnter(World& world, AddressSpace& mapping) const { return Error::kOk; }
   virtual void FaultExit(World& world, AddressSpace& mapping) const {}
-  // P5: around page_mkwrite's work, under mmap_lock and before the folio lock.
-  virtual void MkwriteEnter(World& world, AddressSpace& mapping) const {}
-  virtual void MkwriteExit(World& world, AddressSpace& mapping) const {}
+  // P5: around page_mkwrite's work, under mmap_lock and before the folio lock; the mode is handed back to Exit.
+  virtual LockMode MkwriteEnter(World& world, AddressSpace& mapping) const { return LockMode::kNone; }
+  virtual void MkwriteExit(World& world, AddressSpace& mapping, LockMode mode) const {}
+  // Inside P5: makes the locked, checked folio dirty with a block reserved. The default: Writeback::Reserve, SetDirty.
+  virtual void MkwriteFolio(World& world, Folio& folio) const;
   // P6: around mapping cached pages near a fault.
   virtual void MapPagesEnter(World& world, AddressSpace& mapping) const {}
   virtual void MapPagesExit(World& world, AddressSpace& mapping) const {}
   // P7: around a buffered write.
   virtual void WriteEnter(World& world, Inode& inode) const;
   virtual void WriteExit(World& world, Inode& inode) const;
+  // P8: before and after each folio of a buffered write is looked up and locked, and released.
+  virtual Error WriteBegin(World& world, Inode& inode, uint32_t page) const { return Error::kOk; }
+  virtual void WriteEnd(World& world, Inode& inode, uint32_t page) const {}
+  // P8, under the folio lock. kTruncatedPage: it has unlocked the folio; look it up again. Released by FolioWritten.
+  virtual Error PrepareWrite(World& world, Folio& folio) const { return Error::kOk; }
+  // P8: the data is in the folio, dirty, and the folio lock still held.
+  virtual void FolioWritten(World& world, Folio& folio) const {}
   // P9: around a direct read.
   virtual void DirectReadEnter(World& world, Inode& inode) const;
   virtual void DirectReadExit(World& world, Inode& inode) const;
@@ -68,6 +94,12 @@ class FileSystem {
   // Around forced readahead (fadvise, madvise WILLNEED).
   virtual void ForceReadaheadEnter(World& world, Inode& inode) const {}
   virtual void ForceReadaheadExit(World& world, Inode& inode) const {}
+  // P14: around writing back dirty folios of an inode, before the first folio lock.
+  virtual void WritepagesEnter(World& world, Inode& inode) const {}
+  virtual void WritepagesExit(World& world, Inode& inode) const {}
+  // P16: around the eviction of an inode that nobody refers to, before its pages are dropped.
+  virtual void EvictEnter(World& world, Inode& inode) const {}
+  virtual void EvictExit(World& world, Inode& inode) const {}
   // Around the directory update of link and unlink: extent locks (XFS ILOCK) of both.
   virtual void LinkEnter(World& world, Inode& directory, Inode& inode) const {}
   virtual void LinkExit(World& world, Inode& directory, Inode& inode) const {}

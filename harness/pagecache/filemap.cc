@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "harness/pagecache/fault.h"
+#include "harness/pagecache/generic_file.h"
 
 namespace ordeal::pagecache {
 namespace {
@@ -113,7 +114,9 @@ bool Filemap::MapBlock(Folio& folio, uint32_t* block) {
   return extent.kind == ExtentKind::kWritten;
 }
 
-void Filemap::SubmitRead(Folio& folio) {
+Error Filemap::SubmitRead(Folio& folio) { return world_.fs().ReadFolio(world_, folio); }
+
+void Filemap::StartRead(Folio& folio) {
   uint32_t block = 0;
   if (!MapBlock(folio, &block)) {
     folio.cells.fill(Stamp::Zero());
@@ -179,8 +182,9 @@ Error Filemap::Create(AddressSpace& mapping, uint32_t index, Folio** created, bo
   if (!Insert(mapping, *folio)) {
     folio->lock.Unlock();
     *retry = true;
+  } else if (SubmitRead(*folio) == Error::kTruncatedPage) {
+    *retry = true;
   } else {
-    SubmitRead(*folio);
     folio->lock.WaitUnlocked();
   }
   world_.fs().FillExit(world_, mapping, FillKind::kRead);
@@ -202,8 +206,9 @@ Error Filemap::Update(AddressSpace& mapping, Folio& folio, bool* retry) {
     *retry = true;
   } else if (folio.uptodate) {
     folio.lock.Unlock();
+  } else if (SubmitRead(folio) == Error::kTruncatedPage) {
+    *retry = true;
   } else {
-    SubmitRead(folio);
     folio.lock.WaitUnlocked();
     failed = !folio.uptodate;
   }
@@ -229,7 +234,7 @@ void Filemap::Readahead(AddressSpace& mapping, uint32_t begin, uint32_t end, Fil
     batch.push_back(folio);
   }
   for (Folio* folio : batch) {
-    SubmitRead(*folio);
+    SubmitRead(*folio);  // one that the file system would have to wait for stays unread
     world_.memory().Put(*folio);
   }
   world_.fs().FillExit(world_, mapping, kind);
@@ -276,41 +281,42 @@ void Filemap::SetDirty(Folio& folio) {
   ++folio.mapping->host.dirtied[folio.index];
 }
 
-Result World::Read(Mm& mm, const Io& io) {
+Result World::Read(Mm& mm, const Io& io) { return Finish(fs_.FileRead(*this, mm, io)); }
+
+Result GenericRead(World& world, Mm& mm, const Io& io) {
   Result result;
   Inode& inode = *io.file;
-  Filemap filemap(*this);
-  fs_.ReadEnter(*this, inode);
+  Filemap filemap(world);
+  Scheduler& scheduler = world.scheduler();
   const uint32_t end = std::min(io.offset_cells + io.length_cells, kFilePagesMax * kPageCells);
   uint32_t at = io.offset_cells;
   while (at < end && result.error == Error::kOk) {
-    scheduler().Point(OperationKind::kRead, inode.id);
+    scheduler.Point(OperationKind::kRead, inode.id);
     if (at >= inode.i_size) break;
     Folio* folio = nullptr;
     result.error = filemap.GetUptodate(inode.mapping, PageOf(at), &folio);
     if (result.error != Error::kOk) break;
     // i_size is read again now that the folio is known to be up to date: zeros behind an old end of file are not data.
-    scheduler().Point(OperationKind::kRead, inode.id);
+    scheduler.Point(OperationKind::kRead, inode.id);
     const uint32_t stop = std::min({end, inode.i_size, (PageOf(at) + 1) * kPageCells});
     const bool eof = at >= stop;
     result.site = lockdep::Site::Here();
     for (; at < stop; ++at) {
-      scheduler().Point(OperationKind::kRead, folio->id());
+      scheduler.Point(OperationKind::kRead, folio->id());
       const Stamp stamp = folio->cells[at % kPageCells];
       const uint32_t i = at - io.offset_cells;
       if (io.buffer.mapping != nullptr) {
-        result.error = UserMemory(*this, mm).Store(*io.buffer.mapping, io.buffer.offset_cells + i, io.stamps[i]);
+        result.error = UserMemory(world, mm).Store(*io.buffer.mapping, io.buffer.offset_cells + i, io.stamps[i]);
         if (result.error != Error::kOk) break;
       }
       result.seen.push_back(stamp);
     }
-    memory_.Put(*folio);
+    world.memory().Put(*folio);
     if (eof) break;
   }
-  fs_.ReadExit(*this, inode);
   result.cells_done = at - io.offset_cells;
   if (result.error == Error::kSigBus) result.error = Error::kFault;
-  return Finish(std::move(result));
+  return result;
 }
 
 }  // namespace ordeal::pagecache

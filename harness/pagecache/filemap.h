@@ -31,8 +31,11 @@ class Filemap {
   // Finds or creates the folio, locked and with a reference. Null: no memory.
   Folio* GetLocked(AddressSpace& mapping, uint32_t index);
 
-  // Starts the read of a locked folio and gives its lock to the I/O; a hole is zeroed and unlocked at once.
-  void SubmitRead(Folio& folio);
+  // ->read_folio of a locked folio: starts the read and gives the lock to the I/O. kTruncatedPage: the file system has unlocked
+  // it without reading; put it and look it up again.
+  Error SubmitRead(Folio& folio);
+  // What ->read_folio does when it need not wait for locks: a hole is zeroed and unlocked at once.
+  void StartRead(Folio& folio);
   // Reads a locked folio and waits; the caller keeps the lock. Bypasses P2: for callers below the lock.
   Error ReadLocked(Folio& folio);
   // A reference to an up-to-date folio, by the rules of a buffered read.

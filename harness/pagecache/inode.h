@@ -2,13 +2,14 @@
 //
 // Thread-safety: tasks of one simulation.
 // Invariants:    extents change only under extent_lock held exclusively; a folio is in pages[index] exactly while its mapping
-//                pointer says so; nrpages counts them.
+//                pointer says so; nrpages counts them. On a cluster each node has an Inode of its own for a DiskInode.
 // Example:       inode.i_rwsem.LockShared(); ... inode.mapping.invalidate_lock.LockShared();
 #ifndef ORDEAL_HARNESS_PAGECACHE_INODE_H_
 #define ORDEAL_HARNESS_PAGECACHE_INODE_H_
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "harness/pagecache/folio.h"
 #include "harness/sync/rw_semaphore.h"
@@ -62,13 +63,36 @@ struct DroppedRange {
   lockdep::Site site;  // of the operation that drops it
 };
 
+// What a file is on disk: one for all nodes of a cluster.
+struct DiskInode {
+  uint32_t number = 0;  // creation ordinal + 1; owns blocks under it
+  uint32_t uid = 0;     // of its stamps
+  InodeType type = InodeType::kRegular;
+  uint32_t i_size = 0;  // cells; as a node last wrote it back (cluster file systems; others keep it in memory only)
+  uint32_t nlink = 1;
+  std::array<Extent, kFilePagesMax> extents{};
+};
+
+// What a file system keeps with each inode, and with each world, of its own. Made by its hooks, destroyed with the run.
+class FileSystemInodeState {
+ public:
+  virtual ~FileSystemInodeState() = default;
+};
+class FileSystemState {
+ public:
+  virtual ~FileSystemState() = default;
+};
+
+// An inode in the memory of one node.
 class Inode {
  public:
-  Inode(Simulation& sim, const LockClasses& classes, uint32_t inode_number, uint32_t inode_uid, InodeType inode_type,
+  Inode(Simulation& sim, const LockClasses& classes, uint32_t inode_number, DiskInode& disk_inode, int node_number,
         StealRule steal)
       : number(inode_number),
-        uid(inode_uid),
-        type(inode_type),
+        uid(disk_inode.uid),
+        type(disk_inode.type),
+        node(node_number),
+        disk(disk_inode),
         i_rwsem(sim, classes.i_rwsem, "i_rwsem of inode", inode_number, steal),
         extent_lock(sim, classes.extent_lock, "extent lock of inode", inode_number, steal),
         dio(sim, classes.inode_dio, "direct I/O of inode", inode_number),
@@ -81,6 +105,8 @@ class Inode {
   const uint32_t number;  // creation ordinal + 1; also stands for the address where the kernel orders by address
   const uint32_t uid;     // of its stamps
   const InodeType type;
+  const int node;         // of the cluster; 0 without one
+  DiskInode& disk;
   RwSemaphore i_rwsem;
   RwSemaphore extent_lock;
   CounterDrain dio;
@@ -89,13 +115,14 @@ class Inode {
   const ObjectId id;  // i_size and the other plain state
 
   uint32_t i_size = 0;  // cells
-  std::array<Extent, kFilePagesMax> extents{};
-  uint32_t nlink = 1;
+  std::array<Extent, kFilePagesMax>& extents = disk.extents;
+  uint32_t& nlink = disk.nlink;
   int refs = 1;
   InodeState state = InodeState::kLive;
   DroppedRange dropped;
   // How often a folio of each page has been dirtied: a direct write sees from it that the cache was written meanwhile.
   std::array<uint32_t, kFilePagesMax> dirtied{};
+  std::unique_ptr<FileSystemInodeState> fs_state;  // of the file system; null if it has none
 };
 
 constexpr uint32_t PageOf(uint32_t cell) { return cell / kPageCells; }

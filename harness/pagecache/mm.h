@@ -27,8 +27,8 @@ struct Vma {
 
 class Mm {
  public:
-  Mm(Simulation& sim, const LockClasses& classes, uint32_t mm_number, StealRule steal)
-      : number(mm_number), mmap_lock(sim, classes.mmap_lock, "mmap_lock of mm", mm_number, steal) {}
+  Mm(Simulation& sim, const LockClasses& classes, uint32_t mm_number, StealRule steal, int node_number = 0)
+      : number(mm_number), node(node_number), mmap_lock(sim, classes.mmap_lock, "mmap_lock of mm", mm_number, steal) {}
   Mm(const Mm&) = delete;
   Mm& operator=(const Mm&) = delete;
 
@@ -40,6 +40,7 @@ class Mm {
   }
 
   const uint32_t number;
+  const int node;
   RwSemaphore mmap_lock;
   absl::InlinedVector<Vma, 3> vmas;
 };

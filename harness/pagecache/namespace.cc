@@ -57,6 +57,7 @@ void World::Iput(Inode& file) {
 // truncate_inode_pages_final and, for a file without names, deletion. Takes no lock that is held across an allocation.
 void World::Evict(Inode& file) {
   file.state = InodeState::kFreeing;
+  fs_.EvictEnter(*this, file);
   Truncation truncation(*this);
   truncation.DropPages(file, 0, kFilePagesMax);
   if (file.nlink == 0) {
@@ -66,13 +67,14 @@ void World::Evict(Inode& file) {
   if (file.mapping.nrpages != 0 || file.dio.count() != 0) {
     NoteViolation("S17", "an evicted inode has no pages and no I/O", "an evicted inode still has pages or I/O");
   }
+  fs_.EvictExit(*this, file);
   file.state = InodeState::kFreed;
   file.freeing.WakeAll();
 }
 
 uint32_t World::EvictUnused() {
   uint32_t evicted = 0;
-  for (int i = 1; i < inodes_used_; ++i) {
+  for (int i = options_.nodes; i < inodes_used_; ++i) {
     Inode& file = inode(i);
     bool idle = file.refs == 0 && file.state == InodeState::kLive;
     for (Folio* folio : file.mapping.pages) idle &= folio == nullptr || !(folio->dirty || folio->writeback.is_set());

@@ -19,6 +19,7 @@
 #ifndef ORDEAL_HARNESS_PAGECACHE_PAGE_CACHE_H_
 #define ORDEAL_HARNESS_PAGECACHE_PAGE_CACHE_H_
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -42,8 +43,20 @@ struct WorldOptions {
   uint32_t readahead_pages = 2;  // beyond the missing one, of a read or fault
   bool kswapd = false;
   bool fault_around = false;     // map cached neighbours on a read fault
+  int nodes = 1;                 // of a cluster that shares the device; each has inodes and pages of its own
   StealRule steal = StealRule::kNever;
   FaultSet faults;  // in addition to those of the run
+};
+
+// What the kernel keeps in task_struct: one a task and world.
+struct TaskState {
+  int pagefault_disabled = 0;  // depth: a page fault fails at once
+  bool nofs = false;           // allocations must not enter the file system (memalloc_nofs_save)
+  bool noio = false;
+  bool memalloc = false;       // in reclaim: allocations do not reclaim (PF_MEMALLOC)
+  int transactions = 0;        // depth of current->journal_info
+  AddressSpace* faults_disabled_mapping = nullptr;  // bcachefs
+  bool faults_disabled_dropped = false;             // its locks have been dropped by a fault
 };
 
 class World {
@@ -63,9 +76,11 @@ class World {
   // A file with that content on disk (one stamp a cell), nothing cached. At most kFilePagesMax pages.
   // The stamps must be made with the uid that the file will get: 1, 2, ... in order of creation (next_uid()).
   Inode& CreateFile(absl::Span<const Stamp> content);
-  uint32_t next_uid() const { return static_cast<uint32_t>(inodes_used_); }
-  Inode& root() { return *inodes_[0]; }  // the directory that all files are in
-  Mm& CreateMm();
+  uint32_t next_uid() const { return static_cast<uint32_t>(disk_inodes_used_); }
+  Inode& root(int node = 0) { return *inodes_[static_cast<size_t>(node)]; }  // the directory that all files are in
+  // The same file in the memory of another node.
+  Inode& OnNode(const Inode& file, int node) const;
+  Mm& CreateMm(int node = 0);
   // A shared mapping of the whole range that the file may have; once a (mm, file).
   void Map(Mm& mm, Inode& file);
 
@@ -122,6 +137,9 @@ class World {
   const FileSystem& fs() const { return fs_; }
   const BugSet& bugs() const { return fs_.bugs(); }
   const WorldOptions& options() const { return options_; }
+  // Of the running task (outside any: of the construction).
+  TaskState& task() { return tasks_[scheduler().in_task() ? Index(scheduler().current()) : kTasksMax]; }
+  FileSystemState* fs_state() const { return fs_state_.get(); }
   const LockClasses& classes() const { return classes_; }
   BlockDevice& device() { return device_; }
   const BlockDevice& device() const { return device_; }
@@ -142,6 +160,7 @@ class World {
 
  private:
   Inode& NewInode(InodeType type);
+  void CheckReturnToUser();
   Result Finish(Result result, lockdep::Site site = lockdep::Site::Here());
   void Evict(Inode& file);
 
@@ -154,12 +173,16 @@ class World {
   Memory memory_;
   std::optional<WaitQueue> io_done_;
   // Pooled: the first *_used_ belong to the run.
+  std::vector<std::unique_ptr<DiskInode>> disk_inodes_;
+  int disk_inodes_used_ = 0;
   std::vector<std::unique_ptr<std::optional<Inode>>> inode_slots_;
   std::vector<Inode*> inodes_;
   int inodes_used_ = 0;
   std::vector<std::unique_ptr<std::optional<Mm>>> mm_slots_;
   std::vector<Mm*> mms_;
   int mms_used_ = 0;
+  std::array<TaskState, kTasksMax + 1> tasks_;
+  std::unique_ptr<FileSystemState> fs_state_;
   std::vector<InvariantViolation> noted_;
 };
 

@@ -12,6 +12,10 @@ const char* ErrorName(Error error) {
     case Error::kInvalid: return "EINVAL";
     case Error::kNoEntry: return "ENOENT";
     case Error::kDiffers: return "EBADE";
+    case Error::kAgain: return "EAGAIN";
+    case Error::kNoSpace: return "ENOSPC";
+    case Error::kInterrupted: return "EINTR";
+    case Error::kTruncatedPage: return "AOP_TRUNCATED_PAGE";
   }
   return "unknown";
 }

@@ -25,6 +25,10 @@ enum class Error : uint8_t {
   kInvalid,      // EINVAL
   kNoEntry,      // ENOENT: the inode is gone
   kDiffers,      // EBADE: dedupe found different content
+  kAgain,        // EAGAIN: it would have had to wait
+  kNoSpace,      // ENOSPC
+  kInterrupted,  // EINTR: a signal ended an interruptible wait
+  kTruncatedPage,  // AOP_TRUNCATED_PAGE, inside the page cache only: the folio is unlocked; look it up again
 };
 const char* ErrorName(Error error);  // "EIO" ...
 
@@ -44,6 +48,17 @@ struct Io {
   // every value names the operation that wrote it). Reads into a mapping: what is stored in the mapping. Reads into anonymous
   // memory: empty.
   absl::Span<const Stamp> stamps;
+  bool nofault = false;  // direct I/O: user pages that are not present are not faulted in: kFault with what was done so far
+
+  // What is left of it when the first `done` cells are done.
+  Io Rest(uint32_t done) const {
+    Io rest = *this;
+    rest.offset_cells += done;
+    rest.length_cells -= done;
+    rest.buffer.offset_cells += done;
+    if (!stamps.empty()) rest.stamps = stamps.subspan(done);
+    return rest;
+  }
 };
 
 struct Result {

@@ -78,7 +78,7 @@ void Truncation::FreeBlocks(Inode& inode, uint32_t begin, uint32_t end) {
         world_.NoteViolation("S6", "no write is in flight to a freed block",
                              absl::StrCat("page ", page, " of inode ", inode.number, " is freed while it is written"));
       }
-      world_.allocator().Free(extent.block, inode.number);
+      world_.allocator().Free(extent.block, inode.disk.number);
     }
     extent = {};
   }

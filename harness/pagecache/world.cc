@@ -29,15 +29,18 @@ void World::BeginRun() {
   scheduler().set_faults(faults);
   device_.Reset();
   allocator_.Reset();
+  disk_inodes_used_ = 0;
   inodes_used_ = 0;
   mms_used_ = 0;
   inodes_.clear();
   mms_.clear();
   noted_.clear();
+  tasks_.fill({});
   io_done_.emplace(sim_, classes_.block_io, "block I/O");
   device_.Begin(*this);
   memory_.Reset(options_.memory_folios, options_.kswapd);
   memory_.Begin();
+  fs_state_ = fs_.MakeState(*this);
   NewInode(InodeType::kDirectory);
 }
 
@@ -45,26 +48,44 @@ void World::EndRun() {
   memory_.Reset(options_.memory_folios, options_.kswapd);
   for (auto& slot : mm_slots_) slot->reset();
   for (auto& slot : inode_slots_) slot->reset();
+  fs_state_.reset();
   io_done_.reset();
+  disk_inodes_used_ = 0;
   inodes_used_ = 0;
   mms_used_ = 0;
 }
 
 Inode& World::NewInode(InodeType type) {
-  const auto slot = static_cast<size_t>(inodes_used_++);
-  if (slot == inode_slots_.size()) inode_slots_.push_back(std::make_unique<std::optional<Inode>>());
-  const auto uid = static_cast<uint32_t>(slot);
-  Inode& inode = inode_slots_[slot]->emplace(sim_, classes_, uid + 1, uid, type, options_.steal);
-  inodes_.push_back(&inode);
-  return inode;
+  const auto disk_slot = static_cast<size_t>(disk_inodes_used_++);
+  if (disk_slot == disk_inodes_.size()) disk_inodes_.push_back(std::make_unique<DiskInode>());
+  DiskInode& disk = *disk_inodes_[disk_slot];
+  disk = {};
+  disk.uid = static_cast<uint32_t>(disk_slot);
+  disk.number = disk.uid + 1;
+  disk.type = type;
+  for (int node = 0; node < options_.nodes; ++node) {
+    const auto slot = static_cast<size_t>(inodes_used_++);
+    if (slot == inode_slots_.size()) inode_slots_.push_back(std::make_unique<std::optional<Inode>>());
+    const auto number = static_cast<uint32_t>(slot + 1);
+    Inode& inode = inode_slots_[slot]->emplace(sim_, classes_, number, disk, node, options_.steal);
+    inodes_.push_back(&inode);
+    inode.fs_state = fs_.MakeInodeState(*this, inode);
+  }
+  return *inodes_[inodes_.size() - static_cast<size_t>(options_.nodes)];
+}
+
+Inode& World::OnNode(const Inode& file, int node) const {
+  LD_CHECK(node >= 0 && node < options_.nodes, "no such node");
+  return *inodes_[static_cast<size_t>(file.uid) * static_cast<size_t>(options_.nodes) + static_cast<size_t>(node)];
 }
 
 Inode& World::CreateFile(absl::Span<const Stamp> content) {
   LD_CHECK(content.size() <= kFilePagesMax * kPageCells, "a file has at most kFilePagesMax pages");
   Inode& inode = NewInode(InodeType::kRegular);
-  inode.i_size = static_cast<uint32_t>(content.size());
+  inode.disk.i_size = static_cast<uint32_t>(content.size());
+  for (int node = 0; node < options_.nodes; ++node) OnNode(inode, node).i_size = inode.disk.i_size;
   for (uint32_t page = 0; page < PagesFor(inode.i_size); ++page) {
-    const uint32_t block = allocator_.Allocate(inode.number);
+    const uint32_t block = allocator_.Allocate(inode.disk.number);
     inode.extents[page] = {ExtentKind::kWritten, block};
     for (uint32_t c = 0; c < kPageCells; ++c) {
       const uint32_t cell = page * kPageCells + c;
@@ -74,16 +95,17 @@ Inode& World::CreateFile(absl::Span<const Stamp> content) {
   return inode;
 }
 
-Mm& World::CreateMm() {
+Mm& World::CreateMm(int node) {
   const auto slot = static_cast<size_t>(mms_used_++);
   if (slot == mm_slots_.size()) mm_slots_.push_back(std::make_unique<std::optional<Mm>>());
-  Mm& mm = mm_slots_[slot]->emplace(sim_, classes_, static_cast<uint32_t>(mms_used_), options_.steal);
+  Mm& mm = mm_slots_[slot]->emplace(sim_, classes_, static_cast<uint32_t>(mms_used_), options_.steal, node);
   mms_.push_back(&mm);
   return mm;
 }
 
 void World::Map(Mm& mm, Inode& file) {
   LD_CHECK(mm.FindVma(file) == nullptr, "a file is mapped once in an mm");
+  LD_CHECK(mm.node == file.node, "a process maps its own node's inodes");
   mm.vmas.push_back(Vma{&file, {}});
 }
 
@@ -160,10 +182,25 @@ void World::NoteViolation(const char* id, const char* rule, std::string message,
   noted_.push_back({id, rule, std::move(message), site, against});
 }
 
+// S14: what an operation switched off for its task is on again when it returns.
+void World::CheckReturnToUser() {
+  if (!scheduler().in_task()) return;
+  const TaskState& state = task();
+  if (state.pagefault_disabled == 0 && !state.nofs && !state.noio && !state.memalloc && state.transactions == 0 &&
+      state.faults_disabled_mapping == nullptr) {
+    return;
+  }
+  NoteViolation("S14", "an operation returns with faults, allocation scopes and transactions as it found them",
+                absl::StrCat("pagefault_disabled ", state.pagefault_disabled, ", nofs ", state.nofs, ", noio ",
+                             state.noio, ", memalloc ", state.memalloc, ", transactions ", state.transactions));
+  task() = {};
+}
+
 // Every operation ends here: progress for the watchdog, results for the trace hash.
 Result World::Finish(Result result, lockdep::Site site) {
   if (result.site.line == 0) result.site = site;
   scheduler().NoteProgress();
+  CheckReturnToUser();
   uint64_t word = (static_cast<uint64_t>(result.error) << 32) | result.cells_done;
   for (const Stamp& stamp : result.seen) word = word * 0x9e3779b97f4a7c15u + HashOf(stamp);
   scheduler().MixTrace(word);

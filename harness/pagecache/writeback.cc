@@ -36,6 +36,7 @@ Error Writeback::Range(Inode& inode, uint32_t begin, uint32_t end) {
   AddressSpace& mapping = inode.mapping;
   const uint32_t errors_before = mapping.wb_err;
   end = std::min(end, kFilePagesMax);
+  world_.fs().WritepagesEnter(world_, inode);
   for (uint32_t page = begin; page < end; ++page) {
     if (mapping.pages[page] == nullptr) continue;
     Folio* folio = filemap.Get(mapping, page);
@@ -51,6 +52,7 @@ Error Writeback::Range(Inode& inode, uint32_t begin, uint32_t end) {
     }
     world_.memory().Put(*folio);
   }
+  world_.fs().WritepagesExit(world_, inode);
   for (uint32_t page = begin; page < end; ++page) {
     if (mapping.pages[page] == nullptr) continue;
     Folio* folio = filemap.Get(mapping, page);
@@ -83,7 +85,7 @@ uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
       world_.NoteViolation("S4", "a dirty folio has a reserved or allocated block",
                            absl::StrCat("page ", page, " of inode ", inode.number, " is written back over a hole"));
     }
-    extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode.number)};
+    extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode.disk.number)};
   }
   const uint32_t block = extent.block;
   inode.extent_lock.UnlockExclusive();

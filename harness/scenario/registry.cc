@@ -83,11 +83,29 @@ void Registry::Add(ScenarioEntry entry) {
   scenarios_.push_back(std::move(entry));
 }
 
-void Registry::Add(FileSystemEntry entry) { filesystems_.push_back(std::move(entry)); }
+void Registry::Add(FileSystemType type) {
+  LD_CHECK(FindFileSystem(type.name) == nullptr, absl::StrCat("file system ", type.name, " is there twice"));
+  filesystems_.push_back(std::move(type));
+  for (BugEntry& bug : bugs_) NameFileSystems(&bug);
+}
 
 void Registry::Add(BugEntry entry) {
   LD_CHECK(FindBug(entry.id) == nullptr, absl::StrCat("bug ", entry.id, " is there twice"));
+  NameFileSystems(&entry);
   bugs_.push_back(std::move(entry));
+}
+
+void Registry::NameFileSystems(BugEntry* bug) const {
+  for (const FileSystemType& type : filesystems_) {
+    if (Contains(type.bugs, bug->id) && !Contains(bug->filesystems, type.name)) bug->filesystems.push_back(type.name);
+  }
+}
+
+const FileSystemType* Registry::FindFileSystem(const std::string& name) const {
+  for (const FileSystemType& type : filesystems_) {
+    if (type.name == name) return &type;
+  }
+  return nullptr;
 }
 
 const ScenarioEntry* Registry::FindScenario(const std::string& name) const {
@@ -113,6 +131,7 @@ absl::StatusOr<ScenarioSpec> Registry::Resolve(ScenarioSpec spec) const {
         absl::StrCat("there is no scenario '", spec.scenario, "'", Suggest(spec.scenario, known)));
   }
   RETURN_IF_ERROR(ResolveFileSystem(*entry, &spec));
+  if (const FileSystemType* type = FindFileSystem(spec.filesystem); type != nullptr) spec.filesystem_type = *type;
   for (std::string& name : spec.bugs) {
     const BugEntry* bug = FindBug(name);
     if (bug == nullptr) {

@@ -23,6 +23,7 @@
 #include "absl/types/span.h"
 #include "harness/choice/fault_set.h"
 #include "harness/choice/recording.h"
+#include "harness/filesystems/filesystem_type.h"
 #include "harness/scenario/finding.h"
 #include "harness/sync/simulation.h"
 
@@ -34,6 +35,7 @@ struct ScenarioSpec {
   std::string filesystem;         // "vfs", "vfs-2020", "xfs"; empty for scenarios without one
   std::vector<std::string> bugs;  // ids, "B01"; sorted
   FaultSet faults;
+  FileSystemType filesystem_type;  // set by Resolve; no name: the scenario needs none
 };
 
 // One run under way: what a scenario may use.
@@ -89,16 +91,10 @@ struct ScenarioEntry {
   std::function<std::unique_ptr<Scenario>()> make;
 };
 
-struct FileSystemEntry {
-  std::string name;  // "vfs"
-  std::string summary;
-  std::vector<std::string> inherent_bugs;  // holes of a historical protocol, which no switch turns off
-};
-
 struct BugEntry {
   std::string id;                        // "B01"
   std::string slug;                      // "punch-hole-vs-read-fill"
-  std::vector<std::string> filesystems;  // that have the switch
+  std::vector<std::string> filesystems;  // that have the switch; the registry adds to it
   std::string kind;                      // "stale exposure"
   std::string oracle;                    // "data", "wait-for graph" ...
   std::string classic_lockdep;           // would kernel lockdep see it: "yes", "no", "partly"
@@ -110,24 +106,24 @@ struct BugEntry {
 class Registry {
  public:
   void Add(ScenarioEntry entry);
-  void Add(FileSystemEntry entry);
+  void Add(FileSystemType type);
   void Add(BugEntry entry);
   const std::vector<ScenarioEntry>& scenarios() const { return scenarios_; }
-  const std::vector<FileSystemEntry>& filesystems() const { return filesystems_; }
+  const std::vector<FileSystemType>& filesystems() const { return filesystems_; }
   const std::vector<BugEntry>& bugs() const { return bugs_; }
+  const FileSystemType* FindFileSystem(const std::string& name) const;
   const ScenarioEntry* FindScenario(const std::string& name) const;
   const BugEntry* FindBug(const std::string& id_or_slug) const;  // accepts both
   // Fills defaults (file system), maps bug slugs to ids, sorts; NotFound names the nearest known names.
   absl::StatusOr<ScenarioSpec> Resolve(ScenarioSpec spec) const;
 
  private:
+  void NameFileSystems(BugEntry* bug) const;
+
   std::vector<ScenarioEntry> scenarios_;
-  std::vector<FileSystemEntry> filesystems_;
+  std::vector<FileSystemType> filesystems_;
   std::vector<BugEntry> bugs_;
 };
-
-// All that ships. Defined in builtin.cc.
-Registry BuiltIn();
 
 struct RunResult {
   RunEnd end;

@@ -17,7 +17,7 @@ using pagecache::Stamp;
 using pagecache::StampKind;
 
 std::unique_ptr<pagecache::FileSystem> MakeOrDie(const ScenarioSpec& spec) {
-  auto fs = MakeFileSystem(spec.filesystem, spec.bugs);
+  auto fs = spec.filesystem_type.make(spec.bugs);
   LD_CHECK(fs != nullptr,
            absl::StrCat("no file system '", spec.filesystem, "' with these bugs; Registry::Resolve checks it"));
   return fs;
@@ -40,6 +40,10 @@ int ErrorNumber(pagecache::Error error) {
     case pagecache::Error::kInvalid: return 22;
     case pagecache::Error::kNoEntry: return 2;
     case pagecache::Error::kDiffers: return 0;  // what dedupe is expected to say
+    case pagecache::Error::kAgain: return 11;
+    case pagecache::Error::kNoSpace: return 28;
+    case pagecache::Error::kInterrupted: return 4;
+    case pagecache::Error::kTruncatedPage: break;  // never leaves the page cache
   }
   return 22;
 }
@@ -92,7 +96,7 @@ CellValue ToCellValue(const Stamp& stamp) {
 WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pagecache::WorldOptions options)
     : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithFaults(options, spec.faults)) {
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
-  history_.promises.atomic_calls = spec.filesystem == "xfs";
+  history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
   history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) || spec.faults.Has(ChoiceKind::kIoError) || options.memory_folios < 32;
 }
 

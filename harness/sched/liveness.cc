@@ -15,6 +15,8 @@ namespace ordeal {
 namespace {
 
 constexpr uint64_t Bit(TaskId task) { return uint64_t{1} << Index(task); }
+constexpr int64_t kSignalDelayNs = 20 * kStepNs;
+constexpr int64_t kSpuriousDelayNs = 3 * kStepNs;
 
 }  // namespace
 
@@ -79,13 +81,32 @@ void Scheduler::EndYield(uint64_t tasks) {
   runnable_ |= tasks;
 }
 
-void Scheduler::CountBypass(TaskId waiter, TaskId passer, uint32_t bypasses) {
-  if (starved_ || unwinding_) return;
-  Task& task = *tasks_[Index(waiter)];
-  if (bypasses <= 1) {
-    task.passers.clear();
-    task.passed_at_choice = choices_->size();
+bool Scheduler::BlockKillable(const Wait& wait) {
+  const int signal = ChooseFault(ChoiceKind::kSignal, 3, wait.object);
+  if (signal == 1) return false;
+  if (signal == 2) return BlockFor(wait, kSignalDelayNs);
+  BlockInline(wait);
+  return true;
+}
+
+bool Scheduler::BlockRetesting(const Wait& wait, int* spurious_left) {
+  if (*spurious_left > 0 && ChooseFault(ChoiceKind::kSpuriousWake, 2, wait.object) == 1) {
+    --*spurious_left;
+    return BlockFor(wait, kSpuriousDelayNs);
   }
+  BlockInline(wait);
+  return true;
+}
+
+void Scheduler::ClearBypasses(Task& task) {
+  task.bypasses = 0;
+  task.passers.clear();
+}
+
+void Scheduler::CountBypass(TaskId waiter, TaskId passer) {
+  if (starved_ || unwinding_ || waiter == passer) return;
+  Task& task = *tasks_[Index(waiter)];
+  if (++task.bypasses == 1) task.passed_at_choice = choices_->size();
   const auto known = std::find_if(task.passers.begin(), task.passers.end(),
                                   [passer](const Starvation::Passer& p) { return p.task == passer; });
   if (known == task.passers.end()) {
@@ -93,8 +114,8 @@ void Scheduler::CountBypass(TaskId waiter, TaskId passer, uint32_t bypasses) {
   } else {
     ++known->times;
   }
-  if (bypasses <= options_.bypasses_max) return;
-  starvation_ = {DescribeWaiter(task), bypasses, task.passers, task.passed_at_choice};
+  if (task.bypasses <= options_.bypasses_max) return;
+  starvation_ = {DescribeWaiter(task), task.bypasses, task.passers, task.passed_at_choice};
   starved_ = true;
   alarm_ = 0;
 }

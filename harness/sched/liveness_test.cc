@@ -164,7 +164,7 @@ TEST_F(LivenessTest, AWaiterThatIsPassedTooOftenStarves) {
       scheduler_->Spawn("passer", [this, waiter, times] {
         for (uint32_t i = 1; i <= times; ++i) {
           scheduler_->Point(OperationKind::kYield, kNoObject);
-          scheduler_->NoteBypass(waiter, scheduler_->current(), i);
+          scheduler_->NoteBypass(waiter, scheduler_->current());
         }
         scheduler_->Wake(waiter);
       });

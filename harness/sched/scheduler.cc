@@ -79,6 +79,7 @@ Scheduler::Task& Scheduler::NewTask(const char* name, TaskKind kind) {
   task.name = name;
   task.next = {};
   task.timed_out = false;
+  ClearBypasses(task);
   task.fiber.Prepare(stacks_.Take(), &Scheduler::TaskEntry, &task);
   runnable_ |= Bit(task.id);
   if (kind == TaskKind::kForeground) ++foreground_live_;

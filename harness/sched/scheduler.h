@@ -45,6 +45,7 @@ namespace ordeal {
 
 inline constexpr int kTasksMax = 64;         // of one run, ended ones included
 inline constexpr int64_t kStepNs = 1000;     // virtual time of one scheduling step
+inline constexpr int kSpuriousWakesMax = 3;  // of one wait
 
 enum class TaskKind : uint8_t { kForeground, kDaemon };
 
@@ -205,6 +206,12 @@ class Scheduler {
     timers_ &= ~bit;
   }
   void Sleep(int64_t delay_ns);
+  // Blocks until Wake or, as a fault (ChoiceKind::kSignal), until a signal comes: at once, or after a while. False: it has come;
+  // the task may have been woken just before, which the caller looks at.
+  bool BlockKillable(const Wait& wait);
+  // For a wait that re-tests its condition: as Block, but it may, as a fault (ChoiceKind::kSpuriousWake), end without a Wake.
+  // `spurious_left` bounds how often; set it to kSpuriousWakesMax when the wait begins. False: nobody woke the task.
+  bool BlockRetesting(const Wait& wait, int* spurious_left);
   // These tasks never run again in this run: the machine they run on has died. What they hold stays held; EndRun unwinds them.
   // Does not return if the current task is one of them, or if no foreground task is left (the run has then completed).
   void Halt(absl::Span<const TaskId> tasks);
@@ -238,10 +245,15 @@ class Scheduler {
   // The current task's operation begins (a part) again. `state`: a hash of what decided that, without counters and times. Others
   // run before it goes on. Ends the run as a livelock if the state repeats too often.
   void NoteRetry(RetryReason reason, uint64_t state = 0, lockdep::Site site = lockdep::Site::Here());
-  // Of a waiter: one who arrived later was served before it, for the `bypasses`th time since it began to wait.
-  void NoteBypass(TaskId waiter, TaskId passer, uint32_t bypasses) {
-    if (__builtin_expect(options_.bypasses_max != 0, 0)) CountBypass(waiter, passer, bypasses);
+  // The current task begins to wait: nobody has passed it.
+  void BeginBypassCount() {
+    if (__builtin_expect(counts_bypasses(), 0) && running_ != nullptr) ClearBypasses(*running_);
   }
+  // Of a waiter: `passer`, who arrived later, was served before it.
+  void NoteBypass(TaskId waiter, TaskId passer) {
+    if (__builtin_expect(counts_bypasses(), 0)) CountBypass(waiter, passer);
+  }
+  bool counts_bypasses() const { return options_.bypasses_max != 0; }
   // Ends the run as kStopped (a finding that makes going on pointless). Does not return when called by a task.
   void Stop();
   // Adds to the step's trace line, when traces are kept.
@@ -284,6 +296,7 @@ class Scheduler {
     int64_t wake_at_ns = -1;  // timer; -1 none
     bool timed_out = false;
     uint64_t behind = 0;  // of a task that yielded: bit t: task t runs before it does
+    uint32_t bypasses = 0;
     std::vector<Starvation::Passer> passers;
     uint64_t passed_at_choice = 0;
     void (*run_body)(Task&) = nullptr;
@@ -358,7 +371,8 @@ class Scheduler {
   void YieldToOthers();
   void LetYieldedRun();
   void EndYield(uint64_t tasks);
-  void CountBypass(TaskId waiter, TaskId passer, uint32_t bypasses);
+  void ClearBypasses(Task& task);
+  void CountBypass(TaskId waiter, TaskId passer);
   void EndOnRepetition();
   void FireDueTimers();
   void RearmAlarm();

@@ -33,7 +33,10 @@ class Mutex : public Waitable {
     waiters_.PushBack(scheduler.current());
     scheduler.BlockInline({OperationKind::kAcquire, id_, this, site, owner_});
   }
+  // May also fail as a fault (ChoiceKind::kTrylock).
   bool TryLock(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
+  // False, with nothing taken, if a signal (a fault, ChoiceKind::kSignal) ends the wait.
+  bool LockKillable(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
   [[gnu::always_inline]] void Unlock(lockdep::Site site = lockdep::Site::Here()) {
     Scheduler& scheduler = sim_.scheduler();
     scheduler.Point(OperationKind::kRelease, id_);
@@ -54,6 +57,10 @@ class Mutex : public Waitable {
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
   std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }
 
+ protected:
+  // Its trylock fails only if the lock is held.
+  void NeverFailFreeTrylock() { trylock_may_fail_ = false; }
+
  private:
   void HandOff();
 
@@ -62,6 +69,7 @@ class Mutex : public Waitable {
   ObjectId id_;
   TaskId owner_ = kNoTask;
   TaskQueue waiters_;
+  bool trylock_may_fail_ = true;
 };
 
 }  // namespace ordeal

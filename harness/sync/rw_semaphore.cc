@@ -31,10 +31,13 @@ void RwSemaphore::Take(TaskId task, bool exclusive) {
 // A reader may pass the queue while no writer owns the lock and at most one reader is inside (protocols 1.1.1).
 bool RwSemaphore::Steals() {
   if (steal_ != StealRule::kLegal || writer_ != kNoTask || readers_.size() > 1) return false;
-  return sim_.scheduler().Choose(ChoiceKind::kReaderSteal, 2, id_) == 1;
+  if (sim_.scheduler().Choose(ChoiceKind::kReaderSteal, 2, id_) == 0) return false;
+  for (const Waiter& passed : waiters_) sim_.scheduler().NoteBypass(passed.task, sim_.scheduler().current());
+  return true;
 }
 
-void RwSemaphore::Lock(bool exclusive, int subclass, lockdep::Site site) {
+// True: it is the task's. False: it is queued, and blocks next.
+bool RwSemaphore::LockOrQueue(bool exclusive, int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
   if (scheduler.in_task()) {
     const uint64_t bit = uint64_t{1} << Index(scheduler.current());
@@ -44,16 +47,34 @@ void RwSemaphore::Lock(bool exclusive, int subclass, lockdep::Site site) {
   sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, false, site});
   if (CanTake(exclusive) || (!exclusive && Steals())) {
     Take(scheduler.current(), exclusive);
-    return;
+    return true;
   }
+  scheduler.BeginBypassCount();
   waiters_.push_back({scheduler.current(), exclusive});
-  scheduler.Block({OperationKind::kAcquire, id_, this, site});
+  return false;
+}
+
+void RwSemaphore::Lock(bool exclusive, int subclass, lockdep::Site site) {
+  if (!LockOrQueue(exclusive, subclass, site)) sim_.scheduler().Block({OperationKind::kAcquire, id_, this, site});
+}
+
+bool RwSemaphore::LockKillable(bool exclusive, int subclass, lockdep::Site site) {
+  if (LockOrQueue(exclusive, subclass, site)) return true;
+  Scheduler& scheduler = sim_.scheduler();
+  scheduler.BlockKillable({OperationKind::kAcquire, id_, this, site});
+  const TaskId self = scheduler.current();
+  const auto queued = std::find_if(waiters_.begin(), waiters_.end(), [self](const Waiter& w) { return w.task == self; });
+  if (queued == waiters_.end()) return true;  // it was handed over, perhaps as the signal came
+  waiters_.erase(queued);
+  sim_.validator().Release(sim_.context(), map_, site);
+  WakeHead();  // who queued behind it may go on
+  return false;
 }
 
 bool RwSemaphore::TryLock(bool exclusive, int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
   scheduler.Point(OperationKind::kTryAcquire, id_);
-  if (!CanTake(exclusive)) return false;
+  if (!CanTake(exclusive) || scheduler.ChooseFault(ChoiceKind::kTrylock, 2, id_) == 1) return false;
   Take(scheduler.current(), exclusive);
   sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, true, site});
   return true;
@@ -102,6 +123,9 @@ void RwSemaphore::UnlockExclusive(lockdep::Site site) { Unlock(true, site); }
 void RwSemaphore::LockShared(int subclass, lockdep::Site site) { Lock(false, subclass, site); }
 bool RwSemaphore::TryLockShared(int subclass, lockdep::Site site) { return TryLock(false, subclass, site); }
 void RwSemaphore::UnlockShared(lockdep::Site site) { Unlock(false, site); }
+
+bool RwSemaphore::LockExclusiveKillable(int subclass, lockdep::Site site) { return LockKillable(true, subclass, site); }
+bool RwSemaphore::LockSharedKillable(int subclass, lockdep::Site site) { return LockKillable(false, subclass, site); }
 
 bool RwSemaphore::HeldExclusiveByCurrent() const {
   return writer_ != kNoTask && writer_ == sim_.scheduler().current();

@@ -5,7 +5,7 @@
 //
 // Thread-safety: tasks of one simulation.
 // Invariants:    a writer excludes everybody; the first waiter is woken first; a woken group of readers is all the
-//                readers at the head of the queue.
+//                readers at the head of the queue. A trylock may fail as a fault (ChoiceKind::kTrylock).
 // Example:
 //   RwSemaphore lock(sim, sim.Class("i_rwsem"), "i_rwsem of inode", 3);
 //   lock.LockShared();  lock.UnlockShared();
@@ -31,6 +31,9 @@ class RwSemaphore : public Waitable {
   void LockShared(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
   bool TryLockShared(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
   void UnlockShared(lockdep::Site site = lockdep::Site::Here());
+  // False, with nothing taken, if a signal (a fault, ChoiceKind::kSignal) ends the wait.
+  bool LockExclusiveKillable(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
+  bool LockSharedKillable(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
   void Downgrade(lockdep::Site site = lockdep::Site::Here());
 
   bool HeldExclusiveByCurrent() const;
@@ -52,7 +55,9 @@ class RwSemaphore : public Waitable {
   bool CanTake(bool exclusive) const;
   void Take(TaskId task, bool exclusive);
   bool Steals();
+  bool LockOrQueue(bool exclusive, int subclass, lockdep::Site site);
   void Lock(bool exclusive, int subclass, lockdep::Site site);
+  bool LockKillable(bool exclusive, int subclass, lockdep::Site site);
   bool TryLock(bool exclusive, int subclass, lockdep::Site site);
   void Unlock(bool exclusive, lockdep::Site site);
   void WakeHead();

@@ -1,5 +1,6 @@
 // A spinlock: held without sleeping, so the validator reports any sleeping acquisition or wait under it. A contended task
-// blocks in the simulation as on a mutex (spinning would only burn steps).
+// blocks in the simulation as on a mutex (spinning would only burn steps). A trylock of a free one never fails: who tries a spinlock
+// has no other way.
 //
 // Thread-safety: tasks of one simulation. Invariants: as Mutex; the class is registered with .inner = WaitType::kConfig or kSpin.
 // Example:

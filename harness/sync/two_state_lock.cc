@@ -35,10 +35,12 @@ void TwoStateLock::Lock(TwoState state, int units, lockdep::Site site) {
   Tell(state, units, false, site);
   if (!Free(state)) {
     const TaskId self = scheduler.current();
+    scheduler.BeginBypassCount();
     waiters_.push_back({self, state});
-    while (!Free(state) && !scheduler.unwinding()) scheduler.Block({OperationKind::kAcquire, id_, this, site});
-    const auto at = std::find_if(waiters_.begin(), waiters_.end(), [self](const Waiter& w) { return w.task == self; });
-    if (at != waiters_.end()) waiters_.erase(at);
+    int spurious_left = kSpuriousWakesMax;
+    while (!Free(state) && !scheduler.unwinding()) {
+      scheduler.BlockRetesting({OperationKind::kAcquire, id_, this, site}, &spurious_left);
+    }
   }
   Take(state, units);
 }
@@ -57,6 +59,20 @@ void TwoStateLock::Take(TwoState state, int units) {
   LD_CHECK(Free(state) || sim_.scheduler().unwinding(), "both states of a two-state lock are held (S11)");
   units_[Index(state)] += units;
   AddHold(state, units);
+  LeaveQueue(state);
+}
+
+// Who arrived before and still waits for the other state has been passed by the current task.
+void TwoStateLock::LeaveQueue(TwoState state) {
+  if (waiters_.empty()) return;
+  const TaskId self = sim_.scheduler().current();
+  for (size_t i = 0; i < waiters_.size(); ++i) {
+    if (waiters_[i].task == self) {
+      waiters_.erase(waiters_.begin() + static_cast<ptrdiff_t>(i));
+      return;
+    }
+    if (waiters_[i].state != state) sim_.scheduler().NoteBypass(waiters_[i].task, self);
+  }
 }
 
 void TwoStateLock::AddHold(TwoState state, int units) {

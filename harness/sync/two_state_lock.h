@@ -76,6 +76,7 @@ class TwoStateLock : public Waitable {
   void Take(TwoState state, int units);
   bool GiveUp(TwoState state, int units, lockdep::Site site);
   void AddHold(TwoState state, int units);
+  void LeaveQueue(TwoState state);
   void WakeAll();
 
   Simulation& sim_;

@@ -13,6 +13,9 @@
 #ifndef ORDEAL_HARNESS_SYNC_WAIT_QUEUE_H_
 #define ORDEAL_HARNESS_SYNC_WAIT_QUEUE_H_
 
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
+#include "harness/sync/plugged_request.h"
 #include "harness/sync/simulation.h"
 #include "harness/sync/task_queue.h"
 
@@ -27,8 +30,29 @@ class WaitQueue : public Waitable {
   template <typename Condition>
   void WaitUntil(Condition condition, lockdep::Site site = lockdep::Site::Here()) {
     BeginWait(site);
-    while (!condition()) Sleep(site);
+    if (!condition()) {
+      int spurious_left = BeginSleep();
+      do {
+        Sleep(site, &spurious_left);
+      } while (!condition());
+    } else if (__builtin_expect(!waiters_.empty(), 0)) {
+      NoteWaitersPassed(waiters_.size());
+    }
     EndWait();
+  }
+  // The same, unless a signal (a fault, ChoiceKind::kSignal) comes first: then false. Who was woken (WakeOne) and leaves because of
+  // a signal has eaten the wake-up; passing it on is the caller's business, as it is in the kernel.
+  template <typename Condition>
+  bool WaitUntilInterruptible(Condition condition, lockdep::Site site = lockdep::Site::Here()) {
+    BeginWait(site);
+    if (!condition()) {
+      BeginSleep();
+      do {
+        if (!SleepInterruptible(site) && !condition()) return false;
+      } while (!condition());
+    }
+    EndWait();
+    return true;
   }
   void WakeOne(lockdep::Site site = lockdep::Site::Here());
   void WakeAll(lockdep::Site site = lockdep::Site::Here());
@@ -42,21 +66,39 @@ class WaitQueue : public Waitable {
   bool has_waiters() const { return !waiters_.empty(); }
   ObjectId id() const { return id_; }
 
+  // WakeOne wakes any of the waiters (a choice, ChoiceKind::kWakeOrder), not the first.
+  void set_unordered(bool unordered) { unordered_ = unordered; }
+
   // The task that will trigger the event, where one is known: draws the wait-for edge. kNoTask: anybody.
   void set_trigger(TaskId task) { trigger_ = task; }
+  // The tasks of which any one may trigger it; none: not known. `device_too`: so may something that is no task.
+  void set_any_trigger(absl::Span<const TaskId> tasks, bool device_too = false) {
+    any_trigger_.assign(tasks.begin(), tasks.end());
+    device_may_trigger_ = device_too;
+  }
+  // The request whose completion triggers it; while it is in a plug, its owner must submit it first. Null: none. It must live as
+  // long as it is set.
+  void set_request(const PluggedRequest* request) { request_ = request; }
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
   std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }
 
  private:
   void BeginWait(lockdep::Site site);
   void EndWait();
-  void Sleep(lockdep::Site site);
+  int BeginSleep();
+  void Sleep(lockdep::Site site, int* spurious_left);
+  bool SleepInterruptible(lockdep::Site site);
+  void NoteWaitersPassed(size_t first_waiters);
 
   Simulation& sim_;
   lockdep::LockMap map_;
   ObjectId id_;
   TaskId trigger_ = kNoTask;
   bool told_ = false;  // the validator knows of it
+  bool unordered_ = false;
+  bool device_may_trigger_ = false;
+  absl::InlinedVector<TaskId, 2> any_trigger_;
+  const PluggedRequest* request_ = nullptr;
   TaskQueue waiters_;
 };
 

@@ -4,6 +4,7 @@ namespace ordeal {
 
 using pagecache::AddressSpace;
 using pagecache::Bug;
+using pagecache::Error;
 using pagecache::ExtentKind;
 using pagecache::FillKind;
 using pagecache::Inode;
@@ -23,17 +24,19 @@ void Vfs::FillExit(World&, AddressSpace& mapping, FillKind kind) const {
 }
 
 // Nothing: filemap_fault takes the lock where it fills. B70 is a wrapper that takes it around the whole fault as well.
-void Vfs::FaultEnter(World&, AddressSpace& mapping) const {
+Error Vfs::FaultEnter(World&, AddressSpace& mapping) const {
   if (bugs().Has(Bug::kB70NestedInvalidateLock)) mapping.invalidate_lock.LockShared();
+  return Error::kOk;
 }
 void Vfs::FaultExit(World&, AddressSpace& mapping) const {
   if (bugs().Has(Bug::kB70NestedInvalidateLock)) mapping.invalidate_lock.UnlockShared();
 }
 
-void Vfs::MkwriteEnter(World&, AddressSpace& mapping) const {
+LockMode Vfs::MkwriteEnter(World&, AddressSpace& mapping) const {
   mapping.invalidate_lock.LockShared();
+  return LockMode::kShared;
 }
-void Vfs::MkwriteExit(World&, AddressSpace& mapping) const {
+void Vfs::MkwriteExit(World&, AddressSpace& mapping, LockMode) const {
   mapping.invalidate_lock.UnlockShared();
 }
 

@@ -18,10 +18,11 @@ class Vfs : public pagecache::FileSystem {
   const char* name() const override { return "vfs"; }
   void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   void FillExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
-  void FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void FaultExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
-  void MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
-  void MkwriteExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  pagecache::LockMode MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  void MkwriteExit(pagecache::World& world, pagecache::AddressSpace& mapping,
+                   pagecache::LockMode mode) const override;
   pagecache::LockMode DirectWriteEnter(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells,
                                        uint32_t length_cells) const override;
   void InvalidateEnter(pagecache::World& world, pagecache::Inode& inode) const override;

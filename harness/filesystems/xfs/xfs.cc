@@ -8,6 +8,7 @@ namespace ordeal {
 
 using pagecache::AddressSpace;
 using pagecache::Bug;
+using pagecache::Error;
 using pagecache::FillKind;
 using pagecache::Inode;
 using pagecache::LockMode;
@@ -29,17 +30,19 @@ void Xfs::FillExit(World&, AddressSpace& mapping, FillKind kind) const {
 }
 
 // Nothing since 5.15. B70 is the old wrapper, kept around a filemap_fault that takes the same lock.
-void Xfs::FaultEnter(World&, AddressSpace& mapping) const {
+Error Xfs::FaultEnter(World&, AddressSpace& mapping) const {
   if (bugs().Has(Bug::kB70NestedInvalidateLock)) XfsIlock(mapping.host, kXfsMmaplockShared);
+  return Error::kOk;
 }
 void Xfs::FaultExit(World&, AddressSpace& mapping) const {
   if (bugs().Has(Bug::kB70NestedInvalidateLock)) XfsIunlock(mapping.host, kXfsMmaplockShared);
 }
 
-void Xfs::MkwriteEnter(World&, AddressSpace& mapping) const {
+LockMode Xfs::MkwriteEnter(World&, AddressSpace& mapping) const {
   XfsIlock(mapping.host, kXfsMmaplockShared);
+  return LockMode::kShared;
 }
-void Xfs::MkwriteExit(World&, AddressSpace& mapping) const {
+void Xfs::MkwriteExit(World&, AddressSpace& mapping, LockMode) const {
   XfsIunlock(mapping.host, kXfsMmaplockShared);
 }
 

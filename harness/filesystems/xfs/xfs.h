@@ -22,10 +22,11 @@ class Xfs : public pagecache::FileSystem {
   void ReadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   void FillExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
-  void FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void FaultExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
-  void MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
-  void MkwriteExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  pagecache::LockMode MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  void MkwriteExit(pagecache::World& world, pagecache::AddressSpace& mapping,
+                   pagecache::LockMode mode) const override;
   void MapPagesEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void MapPagesExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void WriteEnter(pagecache::World& world, pagecache::Inode& inode) const override;

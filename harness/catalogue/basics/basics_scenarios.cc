@@ -1,0 +1,11 @@
+#include "harness/catalogue/basics/basics_scenarios.h"
+
+namespace ordeal {
+
+void AddBasicsScenarios(Registry& registry) {
+  registry.Add(MutexCounterScenario());
+  registry.Add(DiningPhilosophersScenario());
+  registry.Add(OperationsMixScenario());
+}
+
+}  // namespace ordeal

@@ -1,0 +1,20 @@
+// The scenarios of this section: direct I/O coherence (catalogue 3B). One a file.
+#ifndef ORDEAL_HARNESS_CATALOGUE_DIRECT_IO_DIRECT_IO_SCENARIOS_H_
+#define ORDEAL_HARNESS_CATALOGUE_DIRECT_IO_DIRECT_IO_SCENARIOS_H_
+
+#include "harness/scenario/scenario.h"
+
+namespace ordeal {
+
+ScenarioEntry DioSyncBeforeDioEndScenario();
+ScenarioEntry DirectWriteVsReadScenario();
+ScenarioEntry DirectWriteIntoHoleScenario();
+ScenarioEntry DirectWriteVsStoreScenario();
+ScenarioEntry WriteThenDirectReadScenario();
+
+// All of them.
+void AddDirectIoScenarios(Registry& registry);
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_CATALOGUE_DIRECT_IO_DIRECT_IO_SCENARIOS_H_

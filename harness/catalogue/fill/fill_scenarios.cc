@@ -1,0 +1,12 @@
+#include "harness/catalogue/fill/fill_scenarios.h"
+
+namespace ordeal {
+
+void AddFillScenarios(Registry& registry) {
+  registry.Add(PunchHoleVsReadScenario());
+  registry.Add(PunchHoleVsFaultScenario());
+  registry.Add(PunchHoleVsStoreScenario());
+  registry.Add(TruncateVsStoreScenario());
+}
+
+}  // namespace ordeal

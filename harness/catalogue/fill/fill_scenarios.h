@@ -1,0 +1,19 @@
+// The scenarios of this section: fill versus invalidate (catalogue 3A). One a file.
+#ifndef ORDEAL_HARNESS_CATALOGUE_FILL_FILL_SCENARIOS_H_
+#define ORDEAL_HARNESS_CATALOGUE_FILL_FILL_SCENARIOS_H_
+
+#include "harness/scenario/scenario.h"
+
+namespace ordeal {
+
+ScenarioEntry PunchHoleVsReadScenario();
+ScenarioEntry PunchHoleVsFaultScenario();
+ScenarioEntry PunchHoleVsStoreScenario();
+ScenarioEntry TruncateVsStoreScenario();
+
+// All of them.
+void AddFillScenarios(Registry& registry);
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_CATALOGUE_FILL_FILL_SCENARIOS_H_

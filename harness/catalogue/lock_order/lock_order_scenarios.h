@@ -1,0 +1,16 @@
+// The scenarios of this section: lock order, several inodes, lock implementations (catalogue 3E). One a file.
+#ifndef ORDEAL_HARNESS_CATALOGUE_LOCK_ORDER_LOCK_ORDER_SCENARIOS_H_
+#define ORDEAL_HARNESS_CATALOGUE_LOCK_ORDER_LOCK_ORDER_SCENARIOS_H_
+
+#include "harness/scenario/scenario.h"
+
+namespace ordeal {
+
+ScenarioEntry TwoInodeLockScenario();
+
+// All of them.
+void AddLockOrderScenarios(Registry& registry);
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_CATALOGUE_LOCK_ORDER_LOCK_ORDER_SCENARIOS_H_

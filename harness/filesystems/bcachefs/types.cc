@@ -1,0 +1,7 @@
+#include "harness/filesystems/filesystems.h"
+
+namespace ordeal {
+
+std::vector<FileSystemType> BcachefsTypes() { return {}; }
+
+}  // namespace ordeal

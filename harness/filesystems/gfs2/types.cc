@@ -1,0 +1,7 @@
+#include "harness/filesystems/filesystems.h"
+
+namespace ordeal {
+
+std::vector<FileSystemType> Gfs2Types() { return {}; }
+
+}  // namespace ordeal
