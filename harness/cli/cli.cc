@@ -36,6 +36,7 @@ class Program {
     AddRun();
     AddReplay();
     AddNightly();
+    AddMinimise();
     AddCorpus();
     KernelHooks hooks;
     hooks.model_graph = [this](const std::string& filesystem) { return ModelOrderGraph(registry_, filesystem); };
@@ -108,8 +109,21 @@ class Program {
     verb->add_option("--dir", nightly_.directory, "Folder for report.md, report.json and findings/")->capture_default_str();
     verb->add_option("--seed", nightly_.seed, "Another seed, other schedules")->capture_default_str();
     verb->add_flag("--no-confirm", nightly_.no_confirm, "Do not look for schedules that block on lock cycles that were found");
+    verb->add_flag("--canaries", nightly_.canaries, "Instead: every known bug over many seeds, and every clean file system");
+    verb->add_option("--seeds", nightly_.seeds, "Of --canaries: seeds for each bug")->capture_default_str();
+    verb->add_option("--clean", nightly_.clean, "Of --canaries: schedules of each clean file system")->capture_default_str();
+    verb->add_option("--corpus", nightly_.corpus, "Of --canaries: folder for one minimised run of each bug");
     verb->add_flag("--json", nightly_.json, "Print the report as JSON");
     verb->callback([this] { command_ = [this] { return NightlyCommand(registry_, nightly_); }; });
+  }
+
+  void AddMinimise() {
+    CLI::App* verb = app_.add_subcommand("minimise", "Makes a saved run smaller: fewer switches and faults, the same finding");
+    verb->add_option("path", minimise_.path, "Corpus file")->required();
+    verb->add_option("-o,--output", minimise_.output, "Where to; NAME.min.txtpb beside it when left out");
+    verb->add_option("--runs", minimise_.runs, "At most so many runs")->capture_default_str();
+    verb->add_flag("--json", minimise_.json, "Print JSON");
+    verb->callback([this] { command_ = [this] { return MinimiseCommand(registry_, minimise_); }; });
   }
 
   void AddCorpus() {
@@ -166,6 +180,7 @@ class Program {
   RunArguments run_;
   ReplayArguments replay_;
   NightlyArguments nightly_;
+  MinimiseArguments minimise_;
   CorpusArguments corpus_;
 };
 

@@ -48,9 +48,21 @@ struct NightlyArguments {
   std::string directory = "nightly-out";
   std::string seed = "1";
   bool no_confirm = false;
+  bool canaries = false;        // the canary table instead of a campaign
+  std::string seeds = "20";     // of the table
+  std::string clean = "100000";  // schedules of each clean file system in it
+  std::string corpus;           // folder for minimised runs of the table's bugs
   bool json = false;
 };
 int NightlyCommand(const Registry& registry, const NightlyArguments& arguments);
+
+struct MinimiseArguments {
+  std::string path;
+  std::string output;  // empty: beside it, with ".min" before the extension
+  std::string runs = "3000";
+  bool json = false;
+};
+int MinimiseCommand(const Registry& registry, const MinimiseArguments& arguments);
 
 struct CorpusArguments {
   std::vector<std::string> paths;

@@ -3,15 +3,32 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "harness/campaign/canary_table.h"
 #include "harness/campaign/nightly.h"
 #include "harness/cli/arguments.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/exit_status.h"
 #include "harness/cli/paint.h"
+#include "harness/corpus/corpus_file.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal {
 namespace {
+
+absl::StatusOr<int> Canaries(const Registry& registry, const NightlyArguments& arguments) {
+  CanaryTableOptions options;
+  ASSIGN_OR_RETURN(options.seeds, ParseCount("--seeds", arguments.seeds, 1));
+  ASSIGN_OR_RETURN(options.clean_schedules, ParseCount("--clean", arguments.clean, 0));
+  options.corpus = arguments.corpus;
+  if (arguments.directory.empty()) return absl::InvalidArgumentError("--dir is empty");
+  Progress progress(arguments.json);
+  ASSIGN_OR_RETURN(const CanaryTable table, MakeCanaryTable(registry, options, progress));
+  progress.Clear();
+  RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(arguments.directory, "/canaries.md"), RenderMarkdown(table)));
+  RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(arguments.directory, "/canaries.json"), RenderJson(table)));
+  std::fputs(arguments.json ? RenderJson(table).c_str() : RenderMarkdown(table).c_str(), stdout);
+  return table.ok() ? kExitQuiet : kExitFindings;
+}
 
 absl::StatusOr<int> Nightly(const Registry& registry, const NightlyArguments& arguments) {
   NightlyOptions options;
@@ -42,7 +59,7 @@ absl::StatusOr<int> Nightly(const Registry& registry, const NightlyArguments& ar
 }  // namespace
 
 int NightlyCommand(const Registry& registry, const NightlyArguments& arguments) {
-  const absl::StatusOr<int> status = Nightly(registry, arguments);
+  const absl::StatusOr<int> status = arguments.canaries ? Canaries(registry, arguments) : Nightly(registry, arguments);
   return status.ok() ? *status : Fail(status.status());
 }
 

@@ -1,0 +1,216 @@
+#include "harness/campaign/canary_table.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "harness/campaign/explore.h"
+#include "harness/campaign/stopwatch.h"
+#include "harness/corpus/corpus_file.h"
+#include "harness/corpus/minimise.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+constexpr const char* kStrategies[] = {"random", "pct:3"};
+constexpr const char* kCleanScenario = "operations-mix";
+
+bool Contains(const std::vector<std::string>& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// One scenario and strategy over the seeds.
+struct Attempt {
+  CanaryRow row;
+  std::optional<CorpusEntry> entry;  // of the first seed that found it
+};
+
+// More seeds first, then fewer schedules.
+bool Better(const CanaryRow& a, const CanaryRow& b) {
+  const bool a_all = a.found == a.seeds;
+  const bool b_all = b.found == b.seeds;
+  if (a_all != b_all) return a_all;
+  if (a.found != b.found) return a.found > b.found;
+  return a.median < b.median;
+}
+
+class TableMaker {
+ public:
+  TableMaker(const Registry& registry, const CanaryTableOptions& options, Progress& progress)
+      : registry_(registry), progress_(progress) {
+    table_.options = options;
+  }
+
+  absl::StatusOr<CanaryTable> Make() {
+    for (const BugEntry& bug : registry_.bugs()) {
+      std::vector<std::string> filesystems = bug.filesystems;
+      if (filesystems.empty() && NamedByScenario(bug.id)) filesystems.push_back("");
+      for (const std::string& filesystem : filesystems) RETURN_IF_ERROR(AddCanary(bug, filesystem));
+    }
+    if (table_.options.clean_schedules > 0) {
+      for (const FileSystemType& type : registry_.filesystems()) RETURN_IF_ERROR(AddClean(type));
+    }
+    return std::move(table_);
+  }
+
+ private:
+  bool NamedByScenario(const std::string& bug) const {
+    return std::any_of(registry_.scenarios().begin(), registry_.scenarios().end(), [&](const ScenarioEntry& scenario) {
+      return scenario.filesystems.empty() && Contains(scenario.bugs, bug);
+    });
+  }
+
+  absl::Status AddCanary(const BugEntry& bug, const std::string& filesystem) {
+    std::optional<Attempt> best;
+    for (const ScenarioEntry& scenario : registry_.scenarios()) {
+      if (!Contains(scenario.bugs, bug.id)) continue;
+      if (filesystem.empty() ? !scenario.filesystems.empty() : !Contains(scenario.filesystems, filesystem)) continue;
+      for (const char* strategy : kStrategies) {
+        ASSIGN_OR_RETURN(Attempt attempt, TryAll(scenario, bug, filesystem, strategy));
+        if (!best.has_value() || Better(attempt.row, best->row)) best = std::move(attempt);
+      }
+    }
+    if (!best.has_value()) best = Attempt{{.bug = bug.id, .slug = bug.slug, .filesystem = filesystem}, {}};
+    CanaryRow& row = best->row;
+    if (best->entry.has_value() && !table_.options.corpus.empty()) RETURN_IF_ERROR(Save(*best->entry, &row));
+    progress_.Line(absl::StrFormat("%-5s %-36s %-20s %s", row.bug, row.slug, row.filesystem,
+                                   row.scenario.empty() ? std::string("no scenario")
+                                   : row.found == 0 ? std::string("MISSED")
+                                                    : absl::StrFormat("%d of %d seeds, median %d, %s", row.found,
+                                                                      row.seeds, row.median, row.strategy)));
+    table_.canaries.push_back(std::move(row));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Attempt> TryAll(const ScenarioEntry& scenario, const BugEntry& bug, const std::string& filesystem,
+                                 const char* strategy) {
+    Attempt attempt;
+    attempt.row = {.bug = bug.id, .slug = bug.slug, .filesystem = filesystem, .scenario = scenario.name,
+                   .strategy = strategy};
+    std::vector<uint64_t> schedules;
+    const Stopwatch watch;
+    for (uint64_t seed = 1; seed <= table_.options.seeds; ++seed) {
+      if (watch.Seconds() > table_.options.seconds_max) break;
+      ExploreOptions options{.strategy = strategy, .seed = seed, .schedules_max = table_.options.schedules_max};
+      options.seconds_max = table_.options.seconds_max;
+      options.confirm_schedules = 0;
+      ASSIGN_OR_RETURN(ExploreResult result,
+                       Explore(registry_, {scenario.name, filesystem, {bug.id}, scenario.default_faults}, options));
+      ++attempt.row.seeds;
+      if (result.findings.empty()) continue;
+      schedules.push_back(result.schedules);
+      if (attempt.entry.has_value()) continue;
+      attempt.entry = std::move(result.findings.front().entry);
+      attempt.row.finding = FindingKindName(result.findings.front().finding.kind);
+    }
+    attempt.row.found = schedules.size();
+    if (schedules.empty()) return attempt;
+    std::sort(schedules.begin(), schedules.end());
+    attempt.row.median = schedules[schedules.size() / 2];
+    attempt.row.max = schedules.back();
+    return attempt;
+  }
+
+  absl::Status Save(const CorpusEntry& entry, CanaryRow* row) {
+    ASSIGN_OR_RETURN(const Minimised small, Minimise(registry_, entry, {}));
+    const std::string folder = row->filesystem.empty() ? "locks" : row->filesystem;
+    row->file = absl::StrCat(folder, "/", CorpusFileName(small.entry));
+    row->deviations = small.after.deviations;
+    return WriteCorpusEntry(absl::StrCat(table_.options.corpus, "/", row->file), small.entry);
+  }
+
+  absl::Status AddClean(const FileSystemType& type) {
+    const ScenarioEntry* scenario = registry_.FindScenario(kCleanScenario);
+    if (scenario == nullptr || !Contains(scenario->filesystems, type.name)) return absl::OkStatus();
+    CleanRow row{.filesystem = type.name, .scenario = kCleanScenario, .known_holes = type.inherent_bugs};
+    const Stopwatch watch;
+    for (const char* strategy : kStrategies) {
+      ExploreOptions options{.strategy = strategy, .seed = 1};
+      options.schedules_max = table_.options.clean_schedules / 2;
+      options.findings_max = 0;
+      options.confirm_schedules = 0;
+      ASSIGN_OR_RETURN(const ExploreResult result,
+                       Explore(registry_, {kCleanScenario, type.name, {}, FaultSet::All()}, options));
+      row.schedules += result.schedules;
+      row.findings += result.findings.size() + result.across.size();
+      if (row.first.empty() && !result.findings.empty()) row.first = result.findings.front().finding.signature;
+    }
+    row.seconds = watch.Seconds();
+    progress_.Line(absl::StrFormat("clean %-20s %d schedules, %d findings %s", type.name, row.schedules, row.findings,
+                                   row.first));
+    table_.clean.push_back(std::move(row));
+    return absl::OkStatus();
+  }
+
+  const Registry& registry_;
+  Progress& progress_;
+  CanaryTable table_;
+};
+
+}  // namespace
+
+bool CanaryTable::ok() const {
+  const bool all_found = std::all_of(canaries.begin(), canaries.end(),
+                                     [](const CanaryRow& row) { return row.scenario.empty() || row.found > 0; });
+  const bool silent = std::all_of(clean.begin(), clean.end(), [](const CleanRow& row) {
+    return row.findings == 0 || !row.known_holes.empty();
+  });
+  return all_found && silent;
+}
+
+absl::StatusOr<CanaryTable> MakeCanaryTable(const Registry& registry, const CanaryTableOptions& options,
+                                            Progress& progress) {
+  return TableMaker(registry, options, progress).Make();
+}
+
+std::string RenderMarkdown(const CanaryTable& table) {
+  std::string text = absl::StrFormat(
+      "# Canaries\n\nEach bug switched on, seeds 1 to %d, at most %d schedules a seed; the scenario and strategy that find it "
+      "soonest.\n\n| bug | file system | scenario | strategy | finding | found | median | max | minimised run |\n"
+      "|---|---|---|---|---|---|---|---|---|\n",
+      table.options.seeds, table.options.schedules_max);
+  for (const CanaryRow& row : table.canaries) {
+    const std::string name = row.bug == row.slug ? row.bug : absl::StrCat(row.bug, " ", row.slug);
+    if (row.scenario.empty()) {
+      absl::StrAppend(&text, "| ", name, " | ", row.filesystem, " | no scenario here is known to find it | | | | | | |\n");
+      continue;
+    }
+    const std::string saved = row.file.empty() ? "" : absl::StrFormat("%d deviations", row.deviations);
+    absl::StrAppendFormat(&text, "| %s | %s | %s | %s | %s | %d of %d | %d | %d | %s |\n", name,
+                          row.filesystem.empty() ? "-" : row.filesystem, row.scenario, row.strategy, row.finding,
+                          row.found, row.seeds, row.median, row.max, saved);
+  }
+  absl::StrAppend(&text, "\n# Clean file systems\n\nNo bug switched on, all faults, half of the schedules random, half pct:3.\n\n"
+                  "| file system | scenario | schedules | findings | known holes |\n|---|---|---|---|---|\n");
+  for (const CleanRow& row : table.clean) {
+    absl::StrAppendFormat(&text, "| %s | %s | %d | %d %s | %s |\n", row.filesystem, row.scenario, row.schedules,
+                          row.findings, row.first, absl::StrJoin(row.known_holes, ", "));
+  }
+  return text;
+}
+
+std::string RenderJson(const CanaryTable& table) {
+  nlohmann::ordered_json canaries = nlohmann::ordered_json::array();
+  for (const CanaryRow& row : table.canaries) {
+    canaries.push_back({{"bug", row.bug}, {"slug", row.slug}, {"filesystem", row.filesystem},
+                        {"scenario", row.scenario}, {"strategy", row.strategy}, {"finding", row.finding},
+                        {"seeds", row.seeds}, {"found", row.found}, {"median", row.median}, {"max", row.max},
+                        {"file", row.file}, {"deviations", row.deviations}});
+  }
+  nlohmann::ordered_json clean = nlohmann::ordered_json::array();
+  for (const CleanRow& row : table.clean) {
+    clean.push_back({{"filesystem", row.filesystem}, {"scenario", row.scenario}, {"schedules", row.schedules},
+                     {"findings", row.findings}, {"first", row.first}, {"known_holes", row.known_holes},
+                     {"seconds", row.seconds}});
+  }
+  const nlohmann::ordered_json json = {{"seeds", table.options.seeds}, {"schedules_max", table.options.schedules_max},
+                                       {"ok", table.ok()}, {"canaries", canaries}, {"clean", clean}};
+  return absl::StrCat(json.dump(2), "\n");
+}
+
+}  // namespace ordeal
