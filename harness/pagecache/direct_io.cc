@@ -41,6 +41,8 @@ class DirectIo {
   bool mapped() const { return io_.buffer.mapping != nullptr; }
 
   Error PinSegment(DirectSegment& segment, uint32_t cells, bool write);
+  template <typename Reach>
+  Error ReachUser(bool write, Reach reach);
   void Unpin(bool written);
   void Submit(DirectSegment& segment, RequestKind kind, uint32_t block);
   void WaitAll();
@@ -82,6 +84,20 @@ Error DirectIo::PinSegment(DirectSegment& segment, uint32_t cells, bool write) {
     segment.target_cell[c] = static_cast<uint8_t>(cell % kPageCells);
   }
   return Error::kOk;
+}
+
+// What is done with user memory is bracketed by P11, which may want it done again.
+template <typename Reach>
+Error DirectIo::ReachUser(bool write, Reach reach) {
+  for (;;) {
+    const size_t pinned_before = pinned_.size();
+    world_.fs().PinEnter(world_, inode_);
+    const Error error = world_.fs().PinExit(world_, inode_, begin(), end(), reach());
+    if (error != Error::kAgain) return error;
+    for (; pinned_.size() > pinned_before; pinned_.pop_back()) {
+      UserMemory(world_, mm_).Unpin(*pinned_.back(), write);
+    }
+  }
 }
 
 // After a read the pinned pages hold new data: dirty them (set_page_dirty_lock).
@@ -150,9 +166,9 @@ void DirectIo::SubmitReads(uint32_t size, Result* result) {
     const uint32_t cells = std::min(kPageCells, size - first);
     uint32_t block = 0;
     if (!MapForRead(segment.file_page, &block)) {
-      result->error = ZeroSegment(segment, cells);
+      result->error = ReachUser(true, [&] { return ZeroSegment(segment, cells); });
     } else {
-      result->error = PinSegment(segment, cells, true);
+      result->error = ReachUser(true, [&] { return PinSegment(segment, cells, true); });
       if (result->error == Error::kOk) {
         if (mapped()) std::copy_n(io_.stamps.begin() + (first - io_.offset_cells), cells, segment.store.begin());
         Submit(segment, RequestKind::kDirectRead, block);
@@ -189,7 +205,7 @@ Result DirectIo::Read() {
 void DirectIo::SubmitWrites(Result* result) {
   for (DirectSegment& segment : segments_) {
     const uint32_t first = segment.file_page * kPageCells - io_.offset_cells;
-    result->error = PinSegment(segment, kPageCells, false);
+    result->error = ReachUser(false, [&] { return PinSegment(segment, kPageCells, false); });
     if (result->error != Error::kOk) return;
     const uint32_t block = MapForWrite(segment.file_page);
     std::copy_n(io_.stamps.begin() + first, kPageCells, segment.data.begin());
@@ -225,7 +241,7 @@ uint64_t DirectIo::Dirtied() const {
 }
 
 void DirectIo::InvalidateAgain(Result* result) {
-  if (world_.bugs().Has(Bug::kB14InvalidateOnlyBefore)) return;
+  if (world_.bugs().Has(Bug::kB14InvalidateOnlyBefore) || !world_.fs().InvalidatesAfterDirectWrite()) return;
   if (Truncation(world_).Invalidate(inode_, begin(), end())) return;
   if (world_.bugs().Has(Bug::kB17SilentInvalidateFailure)) return;
   ++inode_.mapping.wb_err;

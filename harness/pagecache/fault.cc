@@ -121,6 +121,11 @@ Error UserMemory::Fault(Inode& file, uint32_t page, bool write) {
     PageFault fault(world_, mm_, file, page, write, allow_retry);
     const PageFault::Outcome outcome = fault.Handle();
     if (!fault.mm_dropped()) mm_.mmap_lock.UnlockShared();
+    if (fault.put_off()) {
+      const Error error = world_.fs().FaultWait(world_, file.mapping);
+      if (error != Error::kOk) return error;
+      continue;
+    }
     switch (outcome) {
       case PageFault::Outcome::kDone: return Error::kOk;
       case PageFault::Outcome::kSigBus: return Error::kSigBus;
@@ -141,6 +146,8 @@ PageFault::Outcome PageFault::Handle() {
     world_.memory().Get(*folio);  // write-protected: only page_mkwrite is needed
   } else {
     const Error refused = world_.fs().FaultEnter(world_, file_.mapping);
+    put_off_ = refused == Error::kAgain;
+    if (put_off_) return Outcome::kRetry;
     if (refused != Error::kOk) return refused == Error::kNoMemory ? Outcome::kNoMemory : Outcome::kSigBus;
     const Filled filled = FilemapFault(&folio);
     world_.fs().FaultExit(world_, file_.mapping);
@@ -260,6 +267,8 @@ PageFault::Filled PageFault::ReadMissing(Folio& folio) {
 bool PageFault::Mkwrite(Folio& folio) {
   AddressSpace& mapping = file_.mapping;
   const LockMode mode = world_.fs().MkwriteEnter(world_, mapping);
+  put_off_ = mode == LockMode::kRefused;
+  if (put_off_) return false;
   folio.lock.Lock();
   world_.scheduler().Point(OperationKind::kRead, file_.id);
   const bool ours = folio.mapping == &mapping || Filemap(world_).SkipsRecheck(folio);

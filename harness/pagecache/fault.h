@@ -51,6 +51,8 @@ class PageFault {
   // handle_mm_fault. mmap_lock has been dropped if mm_dropped(), which implies kRetry.
   Outcome Handle();
   bool mm_dropped() const { return mm_dropped_; }
+  // The file system has put it off: FaultWait, then once more.
+  bool put_off() const { return put_off_; }
 
  private:
   enum class Filled : uint8_t { kLocked, kRetry, kSigBus, kNoMemory };
@@ -70,6 +72,7 @@ class PageFault {
   const bool write_;
   const bool allow_retry_;
   bool mm_dropped_ = false;
+  bool put_off_ = false;
 };
 
 }  // namespace ordeal::pagecache

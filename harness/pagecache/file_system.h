@@ -27,7 +27,8 @@ class World;
 // On whose behalf a folio is filled.
 enum class FillKind : uint8_t { kRead, kFault };
 
-enum class LockMode : uint8_t { kNone, kShared, kExclusive };
+// kRefused: the lock could not be had at once and must not be waited for here.
+enum class LockMode : uint8_t { kNone, kShared, kExclusive, kRefused };
 
 class FileSystem {
  public:
@@ -59,11 +60,15 @@ class FileSystem {
   // reading it, because it had to wait for a lock that orders before the folio lock.
   virtual Error ReadFolio(World& world, Folio& folio) const;
   // P4: around ->fault, under mmap_lock (which the fault may drop inside). An error fails the fault; Exit is not called then.
+  // kAgain: it is tried again after FaultWait.
   virtual Error FaultEnter(World& world, AddressSpace& mapping) const { return Error::kOk; }
   virtual void FaultExit(World& world, AddressSpace& mapping) const {}
-  // P5: around page_mkwrite's work, under mmap_lock and before the folio lock; the mode is handed back to Exit.
+  // P5: around page_mkwrite's work, under mmap_lock and before the folio lock; the mode is handed back to Exit. kRefused: it is
+  // tried again after FaultWait; Exit is not called.
   virtual LockMode MkwriteEnter(World& world, AddressSpace& mapping) const { return LockMode::kNone; }
   virtual void MkwriteExit(World& world, AddressSpace& mapping, LockMode mode) const {}
+  // After P4 or P5 has put the fault off, without mmap_lock: waits until it is worth another attempt. An error fails the fault.
+  virtual Error FaultWait(World& world, AddressSpace& mapping) const { return Error::kOk; }
   // Inside P5: makes the locked, checked folio dirty with a block reserved. The default: Writeback::Reserve, SetDirty.
   virtual void MkwriteFolio(World& world, Folio& folio) const;
   // P6: around mapping cached pages near a fault.
@@ -85,6 +90,14 @@ class FileSystem {
   // P10: around a direct write; the mode is handed back to Exit.
   virtual LockMode DirectWriteEnter(World& world, Inode& inode, uint32_t offset_cells, uint32_t length_cells) const;
   virtual void DirectWriteExit(World& world, Inode& inode, LockMode mode) const;
+  // P11: around reaching the user pages of one page of a direct read or write of [begin_page, end_page). Exit is told how that
+  // went and decides: kOk goes on, kAgain lets go of them and begins again, another error ends the operation there.
+  virtual void PinEnter(World& world, Inode& inode) const {}
+  virtual Error PinExit(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page, Error error) const {
+    return error;
+  }
+  // P12: whether a direct write invalidates its range once more when it is done. Not if nobody could add to it meanwhile.
+  virtual bool InvalidatesAfterDirectWrite() const { return true; }
   // P13: around truncate and punch; includes the drain of direct I/O.
   virtual void InvalidateEnter(World& world, Inode& inode) const;
   virtual void InvalidateExit(World& world, Inode& inode) const;
