@@ -49,7 +49,7 @@ install(FILES ${PROJECT_BINARY_DIR}/package/ordealConfig.cmake ${PROJECT_BINARY_
 # The interposer of `ordeal lockdep -- PROGRAM`, where its launcher looks: ../lib/ordeal beside the program's bin.
 #
 #   cmake --install build --component preload --prefix /usr/local
-if(TARGET ordeal_preload)
+if(TARGET ordeal_preload AND NOT ORDEAL_SANITIZE)
   install(TARGETS ordeal_preload LIBRARY DESTINATION lib/ordeal COMPONENT preload)
 endif()
 

@@ -12,6 +12,55 @@ function(ordeal_target_options target)
   endif()
 endfunction()
 
+# With ORDEAL_FAST_BUILD, for builds from nothing (ci/): the sources of a library are compiled a batch at a time, which needs a
+# third of the processor time, and all tests share one precompiled header. Sources that use one name for different things in
+# anonymous namespaces come into different batches (cmake/batches.py); what it cannot see may say SKIP_UNITY_BUILD_INCLUSION.
+# The default build compiles each file by itself: there a forgotten #include shows, and there a change costs one file.
+if(ORDEAL_FAST_BUILD)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+endif()
+
+function(ordeal_batches target)
+  if(NOT ORDEAL_FAST_BUILD)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "\\.pb\\.cc$")  # not there yet
+  get_target_property(folder ${target} SOURCE_DIR)
+  list(TRANSFORM sources PREPEND ${folder}/ REGEX "^[^/]")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+  execute_process(COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/batches.py 16 ${sources}
+    OUTPUT_VARIABLE batches COMMAND_ERROR_IS_FATAL ANY)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  foreach(source batch IN ZIP_LISTS sources batches)
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${target}_${batch})
+  endforeach()
+endfunction()
+
+# Tests differ in definitions that these headers do not look at; a test with flags of its own does without.
+function(ordeal_test_headers target)
+  if(NOT ORDEAL_FAST_BUILD)
+    return()
+  endif()
+  if(NOT TARGET ordeal_test_headers)
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cc CONTENT "// Compiled only for its precompiled header.\n")
+    add_library(ordeal_test_headers STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/test_headers.cc)
+    ordeal_test_options(ordeal_test_headers)
+    target_link_libraries(ordeal_test_headers PRIVATE GTest::gmock absl::inlined_vector absl::strings)
+    target_precompile_headers(ordeal_test_headers PRIVATE <algorithm> <array> <cstdint> <functional> <map> <memory> <optional>
+      <set> <sstream> <string> <utility> <vector> <gmock/gmock.h> <gtest/gtest.h> [["absl/container/inlined_vector.h"]]
+      [["absl/strings/str_cat.h"]] [["absl/strings/str_join.h"]] [["absl/types/span.h"]])
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ordeal_test_headers)
+  set_target_properties(${target} PROPERTIES PCH_WARN_INVALID OFF)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # lets ccache see it (with CCACHE_SLOPPINESS, ci/build.sh)
+  endif()
+  # GCC 12 no longer knows what is a system header when it comes precompiled, and warns of its own std::string.
+  target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
+endfunction()
+
 # ordeal_library(NAME lockdep_graph HDRS a.h SRCS a.cc DEPS absl::status)
 # The target is called ordeal_NAME and has the alias ordeal::NAME.
 function(ordeal_library)
@@ -19,6 +68,7 @@ function(ordeal_library)
   if(A_SRCS)
     add_library(ordeal_${A_NAME} STATIC ${A_SRCS} ${A_HDRS})
     ordeal_target_options(ordeal_${A_NAME})
+    ordeal_batches(ordeal_${A_NAME})
     target_link_libraries(ordeal_${A_NAME} PUBLIC ${A_DEPS})
   else()
     add_library(ordeal_${A_NAME} INTERFACE)
@@ -27,6 +77,15 @@ function(ordeal_library)
     target_link_libraries(ordeal_${A_NAME} INTERFACE ${A_DEPS})
   endif()
   add_library(ordeal::${A_NAME} ALIAS ordeal_${A_NAME})
+endfunction()
+
+function(ordeal_test_options target)
+  ordeal_target_options(${target})
+  target_compile_options(${target} PRIVATE -O1)  # the code of tests need not be fast; their libraries are
+  if(ORDEAL_SANITIZE)
+    # What is tested is instrumented for both; UBSan in the tests' own code doubles the time to compile them.
+    target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
+  endif()
 endfunction()
 
 # ordeal_test(NAME held_lock_stack_test SRCS held_lock_stack_test.cc DEPS ordeal::lockdep_runtime
@@ -40,12 +99,8 @@ function(ordeal_test)
     set(A_TIMEOUT 600)
   endif()
   add_executable(${A_NAME} ${A_SRCS})
-  ordeal_target_options(${A_NAME})
-  target_compile_options(${A_NAME} PRIVATE -O1)  # the code of tests need not be fast; their libraries are
-  if(ORDEAL_SANITIZE)
-    # What is tested is instrumented for both; UBSan in the tests' own code doubles the time to compile them.
-    target_compile_options(${A_NAME} PRIVATE -fno-sanitize=undefined)
-  endif()
+  ordeal_test_options(${A_NAME})
+  ordeal_test_headers(${A_NAME})
   target_compile_definitions(${A_NAME} PRIVATE
     ORDEAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ORDEAL_BINARY_DIR="${PROJECT_BINARY_DIR}")
   target_link_libraries(${A_NAME} PRIVATE ${A_DEPS} GTest::gmock_main)
@@ -57,6 +112,8 @@ function(ordeal_test)
 endfunction()
 
 # ordeal_benchmark(NAME fiber_benchmark SRCS fiber_benchmark.cc DEPS ordeal::harness_sched)
+# All of them are built by the target benchmarks, and by the default target unless ORDEAL_FAST_BUILD is on.
+add_custom_target(benchmarks)
 function(ordeal_benchmark)
   cmake_parse_arguments(A "" "NAME" "SRCS;DEPS" ${ARGN})
   if(NOT ORDEAL_BENCHMARKS)
@@ -65,4 +122,8 @@ function(ordeal_benchmark)
   add_executable(${A_NAME} ${A_SRCS})
   ordeal_target_options(${A_NAME})
   target_link_libraries(${A_NAME} PRIVATE ${A_DEPS} benchmark::benchmark_main)
+  add_dependencies(benchmarks ${A_NAME})
+  if(ORDEAL_FAST_BUILD)
+    set_target_properties(${A_NAME} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
 endfunction()
