@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "harness/pagecache/bug.h"
 #include "harness/pagecache/inode.h"
@@ -23,6 +24,7 @@ namespace ordeal::pagecache {
 
 class Mm;
 class World;
+struct InvariantViolation;
 
 // On whose behalf a folio is filled.
 enum class FillKind : uint8_t { kRead, kFault };
@@ -59,6 +61,8 @@ class FileSystem {
   // P3: ->read_folio of a locked folio; the default is Filemap::StartRead. kTruncatedPage: it has unlocked the folio without
   // reading it, because it had to wait for a lock that orders before the folio lock.
   virtual Error ReadFolio(World& world, Folio& folio) const;
+  // The same in a readahead, which has more folios locked: must not wait for what orders before a folio lock.
+  virtual Error ReadaheadFolio(World& world, Folio& folio) const { return ReadFolio(world, folio); }
   // P4: around ->fault, under mmap_lock (which the fault may drop inside). An error fails the fault; Exit is not called then.
   // kAgain: it is tried again after FaultWait.
   virtual Error FaultEnter(World& world, AddressSpace& mapping) const { return Error::kOk; }
@@ -71,6 +75,8 @@ class FileSystem {
   virtual Error FaultWait(World& world, AddressSpace& mapping) const { return Error::kOk; }
   // Inside P5: makes the locked, checked folio dirty with a block reserved. The default: Writeback::Reserve, SetDirty.
   virtual void MkwriteFolio(World& world, Folio& folio) const;
+  // After Exit, with the folio still locked and before it can be stored to.
+  virtual void MkwriteDone(World& world, Folio& folio) const {}
   // P6: around mapping cached pages near a fault.
   virtual void MapPagesEnter(World& world, AddressSpace& mapping) const {}
   virtual void MapPagesExit(World& world, AddressSpace& mapping) const {}
@@ -101,6 +107,8 @@ class FileSystem {
   // P13: around truncate and punch; includes the drain of direct I/O.
   virtual void InvalidateEnter(World& world, Inode& inode) const;
   virtual void InvalidateExit(World& world, Inode& inode) const;
+  // P13 keeps new folios out of the tree (S10). False: one may be inserted meanwhile, but not filled.
+  virtual bool InvalidateKeepsFoliosOut() const { return true; }
   // P18: two files of one dedupe; `first` and `second` in argument order.
   virtual void TwoInodesEnter(World& world, Inode& first, Inode& second) const;
   virtual void TwoInodesExit(World& world, Inode& first, Inode& second) const;
@@ -116,6 +124,13 @@ class FileSystem {
   // Around the directory update of link and unlink: extent locks (XFS ILOCK) of both.
   virtual void LinkEnter(World& world, Inode& directory, Inode& inode) const {}
   virtual void LinkExit(World& world, Inode& directory, Inode& inode) const {}
+
+  // False: another node may have changed i_size; an access that is not mapped faults, which asks.
+  virtual bool SizeIsKnown(const Inode& inode) const { return true; }
+  // get_user_pages without leave to fault looks again under mmap_lock, which it waits for.
+  virtual bool NofaultTakesMmapLock() const { return true; }
+  // Of the file system's own state; called with the page cache's (invariants.h).
+  virtual void CheckInvariants(const World& world, std::vector<InvariantViolation>* found) const {}
 
  protected:
   // Both i_rwsem exclusively, by creation ordinal (argument order with B67), the second with subclass 4 (I_MUTEX_NONDIR2).

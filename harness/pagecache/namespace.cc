@@ -13,7 +13,7 @@ constexpr int kParent = 1;  // I_MUTEX_PARENT
 
 Result World::Link(Inode& file) {
   Result result;
-  Inode& directory = root();
+  Inode& directory = root(file.node);
   directory.i_rwsem.LockExclusive(kParent);
   file.i_rwsem.LockExclusive();
   fs_.LinkEnter(*this, directory, file);
@@ -31,7 +31,7 @@ Result World::Link(Inode& file) {
 
 Result World::Unlink(Inode& file) {
   Result result;
-  Inode& directory = root();
+  Inode& directory = root(file.node);
   directory.i_rwsem.LockExclusive(kParent);
   file.i_rwsem.LockExclusive();
   fs_.LinkEnter(*this, directory, file);

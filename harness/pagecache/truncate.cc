@@ -150,7 +150,7 @@ Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cell
   result.error = Writeback(*this).Range(file, begin, end);
   if (result.error == Error::kOk) {
     truncation.DropPages(file, begin, end);
-    file.dropped = {true, begin, end, lockdep::Site::Here()};
+    file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
     truncation.FreeBlocks(file, begin, end);
     file.dropped.active = false;
