@@ -18,7 +18,7 @@ Pte* UserMemory::Present(Inode& file, uint32_t cell, bool write) {
 Error UserMemory::Load(Inode& file, uint32_t cell, Stamp* stamp) {
   for (;;) {
     world_.scheduler().Point(OperationKind::kRead, file.id);
-    if (cell >= file.i_size) return Error::kSigBus;
+    if (Beyond(file, cell)) return Error::kSigBus;
     if (const Pte* pte = Present(file, cell, false); pte != nullptr) {
       *stamp = pte->folio->cells[cell % kPageCells];
       return Error::kOk;
@@ -30,7 +30,7 @@ Error UserMemory::Load(Inode& file, uint32_t cell, Stamp* stamp) {
 Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp) {
   for (;;) {
     world_.scheduler().Point(OperationKind::kWrite, file.id);
-    if (cell >= file.i_size) return Error::kSigBus;
+    if (Beyond(file, cell)) return Error::kSigBus;
     if (Pte* pte = Present(file, cell, true); pte != nullptr) {
       pte->folio->cells[cell % kPageCells] = stamp;
       pte->dirty = true;
@@ -54,25 +54,30 @@ uint32_t UserMemory::FaultInReadable(Inode& file, uint32_t cell, uint32_t cells)
     if (Load(file, at, &ignored) != Error::kOk) return at - cell;
     at = (PageOf(at) + 1) * kPageCells;
   }
-  // Never more than can be copied as a whole: a chunk with an end that cannot be reached would be tried for ever.
+  return InsideOf(file, cell, cells);
+}
+
+// Never more than can be copied as a whole: a chunk with an end that cannot be reached would be tried for ever.
+uint32_t UserMemory::InsideOf(const Inode& file, uint32_t cell, uint32_t cells) const {
+  if (!world_.fs().SizeIsKnown(file)) return cells;
   return std::min(cells, file.i_size - std::min(file.i_size, cell));
 }
 
 uint32_t UserMemory::FaultInWriteable(Inode& file, uint32_t cell, uint32_t cells) {
   for (uint32_t at = cell; at < cell + cells;) {
     world_.scheduler().Point(OperationKind::kWrite, file.id);
-    if (at >= file.i_size) return at - cell;
+    if (Beyond(file, at)) return at - cell;
     if (Present(file, at, true) == nullptr && Fault(file, PageOf(at), true) != Error::kOk) return at - cell;
     at = (PageOf(at) + 1) * kPageCells;
   }
-  return std::min(cells, file.i_size - std::min(file.i_size, cell));
+  return InsideOf(file, cell, cells);
 }
 
 // Without leave to fault, the slow path of get_user_pages still takes mmap_lock to look.
 Folio* UserMemory::PinNofault(Inode& file, uint32_t cell, bool write, Error* error) {
   world_.scheduler().Point(OperationKind::kRead, file.id);
   Pte* pte = cell < file.i_size ? Present(file, cell, write) : nullptr;
-  if (pte == nullptr) {
+  if (pte == nullptr && world_.fs().NofaultTakesMmapLock()) {
     mm_.mmap_lock.LockShared();
     pte = cell < file.i_size ? Present(file, cell, write) : nullptr;
     Folio* folio = pte == nullptr ? nullptr : TakePin(*pte->folio, write);
@@ -80,8 +85,8 @@ Folio* UserMemory::PinNofault(Inode& file, uint32_t cell, bool write, Error* err
     *error = folio == nullptr ? Error::kFault : Error::kOk;
     return folio;
   }
-  *error = Error::kOk;
-  return TakePin(*pte->folio, write);
+  *error = pte == nullptr ? Error::kFault : Error::kOk;
+  return pte == nullptr ? nullptr : TakePin(*pte->folio, write);
 }
 
 Folio* UserMemory::TakePin(Folio& folio, bool write) {
@@ -279,6 +284,7 @@ bool PageFault::Mkwrite(Folio& folio) {
     folio.lock.Unlock();
   }
   world_.fs().MkwriteExit(world_, mapping, mode);
+  if (valid) world_.fs().MkwriteDone(world_, folio);
   return valid;
 }
 

@@ -33,6 +33,9 @@ class UserMemory {
   void Unpin(Folio& folio, bool write);
 
  private:
+  // At or behind the end of file, as far as the file system knows without a fault.
+  bool Beyond(const Inode& file, uint32_t cell) const { return cell >= file.i_size && world_.fs().SizeIsKnown(file); }
+  uint32_t InsideOf(const Inode& file, uint32_t cell, uint32_t cells) const;
   Pte* Present(Inode& file, uint32_t cell, bool write);
   Error Fault(Inode& file, uint32_t page, bool write);
   static Folio* TakePin(Folio& folio, bool write);

@@ -18,6 +18,7 @@ class Checker {
     for (int i = 0; i < world_.mms(); ++i) CheckMm(world_.mm(i));
     world_.memory().ForEach([this](const Folio& folio) { CheckFolio(folio); });
     CheckBlocks();
+    world_.fs().CheckInvariants(world_, &found_);
     return std::move(found_);
   }
 
