@@ -1,4 +1,5 @@
-// The scenarios of this section: locks alone, for demonstration and measurement, and the generated mix of all operations. One a file.
+// The scenarios of this section: locks alone, for demonstration and measurement, and the generated mix of all operations.
+// One a file.
 #ifndef ORDEAL_HARNESS_CATALOGUE_BASICS_BASICS_SCENARIOS_H_
 #define ORDEAL_HARNESS_CATALOGUE_BASICS_BASICS_SCENARIOS_H_
 
