@@ -10,6 +10,17 @@ namespace ordeal {
 
 using pagecache::Inode;
 
+// On a cluster the first node, which looks, may not yet know what others have written.
+void WorkloadExecutor::RefreshSizes() {
+  if (world_.options().nodes == 1) return;
+  for (Inode* file : files_) {
+    pagecache::Io io;
+    io.file = file;
+    io.length_cells = 1;
+    world_.Read(*mms_[0], io);
+  }
+}
+
 // What the device holds where the cache claims to hold the same; nothing while a request is in flight.
 void WorkloadExecutor::SampleCache() {
   const bool settled = world_.device().pending().empty();
@@ -29,7 +40,7 @@ void WorkloadExecutor::SampleCache() {
 void WorkloadExecutor::ReadBack(std::vector<CellValue> FinalState::*path, bool direct) {
   pagecache::Mm& mm = *mms_[0];
   for (FinalState& state : history_.final_states) {
-    Inode& inode = File(state.file);
+    Inode& inode = *files_[state.file];
     if (inode.i_size == 0) continue;
     pagecache::Io io;
     io.file = &inode;
@@ -43,6 +54,7 @@ void WorkloadExecutor::LookAtEnd() {
   sim_.scheduler().set_faults({});
   CollectErrors();
   invariants_ = pagecache::CheckInvariants(world_);
+  RefreshSizes();
   SampleCache();
   ReadBack(&FinalState::cached, false);
   ReadBack(&FinalState::direct, true);

@@ -23,9 +23,10 @@ std::unique_ptr<pagecache::FileSystem> MakeOrDie(const ScenarioSpec& spec) {
   return fs;
 }
 
-pagecache::WorldOptions WithFaults(pagecache::WorldOptions options, const FaultSet& faults) {
-  options.faults = faults;
-  options.steal = faults.Has(ChoiceKind::kReaderSteal) ? StealRule::kLegal : StealRule::kNever;
+pagecache::WorldOptions WithSpec(pagecache::WorldOptions options, const ScenarioSpec& spec) {
+  options.faults = spec.faults;
+  options.steal = spec.faults.Has(ChoiceKind::kReaderSteal) ? StealRule::kLegal : StealRule::kNever;
+  options.nodes = spec.filesystem_type.nodes;
   return options;
 }
 
@@ -94,7 +95,7 @@ CellValue ToCellValue(const Stamp& stamp) {
 }
 
 WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pagecache::WorldOptions options)
-    : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithFaults(options, spec.faults)) {
+    : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithSpec(options, spec)) {
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
   history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
   history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) || spec.faults.Has(ChoiceKind::kIoError) || options.memory_folios < 32;
@@ -123,8 +124,9 @@ void WorkloadExecutor::Begin(const Workload& workload) {
   const uint32_t processes =
       workload.processes.empty() ? 1 : 1 + *std::max_element(workload.processes.begin(), workload.processes.end());
   for (uint32_t process = 0; process < processes; ++process) {
-    mms_.push_back(&world_.CreateMm());
-    for (Inode* file : files_) world_.Map(*mms_.back(), *file);
+    const int node = static_cast<int>(process) % world_.options().nodes;
+    mms_.push_back(&world_.CreateMm(node));
+    for (Inode* file : files_) world_.Map(*mms_.back(), world_.OnNode(*file, node));
   }
   uint32_t next_id = 1;
   for (size_t task = 0; task < workload.tasks.size(); ++task) {
@@ -177,7 +179,7 @@ WorkloadExecutor::Stamps WorkloadExecutor::StampsOf(const FileOperation& operati
 
 Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint32_t id) {
   pagecache::Mm& mm = *mms_[workload_->processes[task]];
-  Inode& file = File(operation.file);
+  Inode& file = File(operation.file, mm);
   const Stamps stamps = StampsOf(operation, id);
   pagecache::Io io;
   io.file = &file;
@@ -185,7 +187,7 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
   io.length_cells = operation.length_cells;
   io.stamps = stamps;
   if (operation.buffer_file != kAnonymousBuffer) {
-    io.buffer = {&File(operation.buffer_file), operation.buffer_offset_cells};
+    io.buffer = {&File(operation.buffer_file, mm), operation.buffer_offset_cells};
   }
   const uint32_t offset = operation.offset_cells;
   const uint32_t length = operation.length_cells;
@@ -203,7 +205,7 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kFsync: return world_.Fsync(file);
     case FileOperationKind::kDropCaches: return world_.DropCaches(file);
     case FileOperationKind::kMapUnmap: return world_.MapUnmap(mm);
-    case FileOperationKind::kDedupe: return world_.Dedupe(file, offset, File(operation.other_file), offset, length);
+    case FileOperationKind::kDedupe: return world_.Dedupe(file, offset, File(operation.other_file, mm), offset, length);
     case FileOperationKind::kLink: {
       const Result linked = world_.Link(file);
       return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;
@@ -235,13 +237,21 @@ void WorkloadExecutor::ExcuseConflict(const FileOperation& operation) {
                              .first_cell = operation.offset_cells,
                              .end_cell = operation.offset_cells + operation.length_cells,
                              .sequence = ++sequence_});
-  if (!spec_.faults.Has(ChoiceKind::kIoError)) errors_seen_[operation.file] = files_[operation.file]->mapping.wb_err;
+  if (!spec_.faults.Has(ChoiceKind::kIoError)) errors_seen_[operation.file] = WritebackErrors(operation.file);
+}
+
+uint32_t WorkloadExecutor::WritebackErrors(uint32_t file) const {
+  uint32_t errors = 0;
+  for (int node = 0; node < world_.options().nodes; ++node) {
+    errors += world_.OnNode(*files_[file], node).mapping.wb_err;
+  }
+  return errors;
 }
 
 // A failure that the mapping remembers for fsync: which cells it lost is not said, so the whole file is excused.
 void WorkloadExecutor::CollectErrors() {
   for (uint32_t file = 0; file < files_.size(); ++file) {
-    const uint32_t now = files_[file]->mapping.wb_err;
+    const uint32_t now = WritebackErrors(file);
     if (now == errors_seen_[file]) continue;
     errors_seen_[file] = now;
     history_.errors.push_back({.file = file, .first_cell = 0, .end_cell = kFileCellsMax, .sequence = ++sequence_});

@@ -54,8 +54,11 @@ class WorkloadExecutor {
   void ExcuseConflict(const FileOperation& operation);
   void CollectErrors();
   Stamps StampsOf(const FileOperation& operation, uint32_t id) const;
-  pagecache::Inode& File(uint32_t file) { return *files_[file]; }
+  // In the memory of the process's node.
+  pagecache::Inode& File(uint32_t file, const pagecache::Mm& mm) { return world_.OnNode(*files_[file], mm.node); }
+  uint32_t WritebackErrors(uint32_t file) const;  // of all nodes
 
+  void RefreshSizes();
   void SampleCache();
   void ReadBack(std::vector<CellValue> FinalState::*path, bool direct);
   void LookAtEnd();
@@ -71,8 +74,8 @@ class WorkloadExecutor {
 
   // Of the run.
   const Workload* workload_ = nullptr;
-  std::vector<pagecache::Inode*> files_;
-  std::vector<pagecache::Mm*> mms_;    // by process
+  std::vector<pagecache::Inode*> files_;  // on the first node
+  std::vector<pagecache::Mm*> mms_;    // by process, process p runs on node p % nodes
   std::vector<uint32_t> first_ids_;    // of each task's operations
   std::vector<uint32_t> errors_seen_;  // wb_err of each file
   History history_;
