@@ -9,6 +9,7 @@
 #include "harness/campaign/stopwatch.h"
 #include "harness/corpus/corpus_replay.h"
 #include "harness/scenario/run_findings.h"
+#include "injectors/fault/fail_nth.h"
 #include "injectors/fault/fault_plan.h"
 #include "injectors/schedule/strategies.h"
 #include "lockdep/support/status_macros.h"
@@ -112,8 +113,11 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
   ASSIGN_OR_RETURN(ScenarioSpec spec, registry.Resolve(unresolved));
   ASSIGN_OR_RETURN(const std::unique_ptr<ChoiceSource> strategy, MakeStrategy(options.strategy, options.seed));
   FaultPlan plan(options.seed, strategy.get());
-  const bool any_fault = !spec.faults.empty();
-  ChoiceSource& source = any_fault ? static_cast<ChoiceSource&>(plan) : *strategy;
+  FailNth fail_nth(strategy.get(), {.schedules = options.fail_nth});
+  ChoiceSource* faults = spec.faults.empty() ? strategy.get() : &plan;
+  if (options.fail_nth > 0) faults = &fail_nth;
+  ChoiceSource& source = *faults;
+  const uint64_t schedules_max = options.fail_nth > 0 ? 0 : options.schedules_max;
 
   ExploreResult result;
   result.spec = spec;
@@ -123,7 +127,7 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
   const ScenarioEntry* scenario = registry.FindScenario(spec.scenario);
   Runner runner(*scenario, std::move(spec));
   const Stopwatch watch;
-  while (options.schedules_max == 0 || result.schedules < options.schedules_max) {
+  while (!source.exhausted() && (schedules_max == 0 || result.schedules < schedules_max)) {
     const uint64_t number = options.first_run + result.schedules;
     RunResult run = runner.Run(source, number);
     RETURN_IF_ERROR(run.status);
@@ -140,6 +144,7 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
     if (observer) observer(result);
     if (options.seconds_max > 0 && result.seconds >= options.seconds_max) break;
   }
+  if (options.fail_nth > 0) result.fault_coverage = fail_nth.coverage().ToString();
   if (!collector.full()) RETURN_IF_ERROR(collector.AddAcross(runner));
   result.seconds = watch.Seconds();
   return result;

@@ -30,6 +30,9 @@ struct ExploreOptions {
   uint64_t schedules_max = 10'000;  // 0: no bound
   double seconds_max = 0;           // 0: no bound
   uint64_t findings_max = 1;        // stop after that many distinct ones; 0: no bound
+  // Fail every fault point of the first fail_nth schedules once, instead of faults at random; 0: at random. schedules_max does
+  // not count then.
+  uint64_t fail_nth = 0;
   uint64_t confirm_schedules = 200;  // directed ones for each new lock cycle; 0: confirm nothing
 };
 
@@ -63,6 +66,7 @@ struct ExploreResult {
   uint64_t trace_digest = 0;  // of the trace hashes of all schedules, in order: equal in every process and build
   double seconds = 0;
   std::vector<UniqueFinding> findings;  // in order of discovery
+  std::string fault_coverage;           // of fail_nth, in words
   std::vector<AcrossSchedules> across;  // what all schedules together show, and no finding above
   bool quiet() const { return findings.empty() && across.empty(); }
 };

@@ -29,6 +29,8 @@ class ChoiceSource {
   virtual void EndRun(uint64_t steps) {}
   // True when Choose reads point.candidates; the scheduler then fills them, which costs a few ns a candidate.
   virtual bool WantsCandidates() const { return false; }
+  // True when every run that it has to offer has been made; most offer runs without end.
+  virtual bool exhausted() const { return false; }
   virtual absl::Status status() const { return absl::OkStatus(); }
 };
 

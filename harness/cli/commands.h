@@ -30,6 +30,7 @@ struct RunArguments {
   std::string save = "ordeal-findings";
   bool no_save = false;
   bool keep_going = false;
+  bool fail_nth = false;  // --schedules is then how many to go through; 1 when left out
   bool no_confirm = false;
   bool json = false;
 };

@@ -48,6 +48,13 @@ absl::StatusOr<Plan> MakePlan(const Registry& registry, const RunArguments& argu
   if (!arguments.time.empty()) {
     ASSIGN_OR_RETURN(plan.options.seconds_max, ParseDuration("--time", arguments.time));
   }
+  if (arguments.fail_nth) {
+    if (arguments.faults.empty()) plan.spec.faults = FaultSet::All();
+    if (plan.spec.faults.empty()) {
+      return absl::InvalidArgumentError("--fail-nth has nothing to fail with --faults=none; name faults, or leave it out for all");
+    }
+    plan.options.fail_nth = arguments.schedules.empty() ? 1 : plan.options.schedules_max;
+  }
   plan.options.findings_max = arguments.keep_going ? 0 : 1;
   if (arguments.no_confirm) plan.options.confirm_schedules = 0;
   return plan;
@@ -198,6 +205,7 @@ nlohmann::ordered_json ResultJson(const ExploreResult& result, const SavedFiles&
                               {"inconclusive", result.inconclusive},
                               {"trace_digest", absl::StrFormat("0x%016x", result.trace_digest)},
                               {"seconds", result.seconds}};
+  if (!result.fault_coverage.empty()) json["fault_coverage"] = result.fault_coverage;
   json["findings"] = nlohmann::ordered_json::array();
   for (size_t i = 0; i < result.findings.size(); ++i) {
     const UniqueFinding& found = result.findings[i];
@@ -284,6 +292,7 @@ absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments)
                 Totals(result).c_str(),
                 arguments.keep_going ? "" : "; stopped at the first, --keep-going looks for more");
   }
+  if (!result.fault_coverage.empty()) std::printf("%s\n", result.fault_coverage.c_str());
   return status;
 }
 
