@@ -34,9 +34,9 @@ void Scheduler::CloseRetries() {
 
 void Scheduler::NoteRetry(RetryReason reason, uint64_t state, lockdep::Site site) {
   if (running_ == nullptr) return;
-  Point(OperationKind::kYield, kNoObject);
+  Point(OperationKind::kYield, kNoObject, site);
   if (unwinding_) return;
-  if (options_.keep_trace) NoteTrace(absl::StrCat("retries: ", RetryReasonName(reason), " at ", site.ToString()));
+  if (options_.keep_trace) NoteTrace(absl::StrCat("retries: ", RetryReasonName(reason)));
   const TaskId self = current();
   const uint32_t repeats = retries_.Note(self, reason, state, site, progress_step_, choices_->size());
   const uint32_t count = retries_.CountOf(self, reason);

@@ -335,12 +335,12 @@ void Scheduler::RearmAlarm() {
   if (options_.keep_trace || yielded_ != 0 || starved_) alarm_ = 0;
 }
 
-void Scheduler::Alarm() {
+void Scheduler::Alarm(lockdep::Site site) {
   if (unwinding_) {
     ThrowUnlessReleasing(*running_);
     return;
   }
-  if (options_.keep_trace) KeepTraceStep();
+  if (options_.keep_trace) KeepTraceStep(site);
   if (steps_ >= options_.steps_max) {
     SwitchToMain(RunEndKind::kStepLimit);
     return;
@@ -359,14 +359,15 @@ void Scheduler::Alarm() {
   FireDueTimers();
 }
 
-void Scheduler::KeepTraceStep() {
-  trace_.push_back({steps_, current(), running_->next, std::string()});
+void Scheduler::KeepTraceStep(lockdep::Site site) {
+  trace_.push_back({steps_, current(), running_->next, std::string(), site});
   if (step_observer_) step_observer_(/*run_ended=*/false);
 }
 
-void Scheduler::NoteTrace(absl::string_view note) {
+void Scheduler::NoteTrace(absl::string_view note, uint32_t operation_id) {
   if (!options_.keep_trace) return;
-  trace_.push_back({steps_, current(), {OperationKind::kYield, kNoObject}, std::string(note.data(), note.size())});
+  trace_.push_back(
+      {steps_, current(), {OperationKind::kYield, kNoObject}, std::string(note.data(), note.size()), {}, operation_id});
 }
 
 std::string Scheduler::ObjectName(ObjectId object) const {

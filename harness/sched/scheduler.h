@@ -84,6 +84,8 @@ struct TraceStep {
   TaskId task = kNoTask;
   DeclaredOperation operation;
   std::string note;  // from NoteTrace; empty for plain steps
+  lockdep::Site site;         // where it was declared; unset for notes
+  uint32_t operation_id = 0;  // of a note: the operation of a history that it begins or ends; 0: none
 };
 
 // One waiter was passed over by later arrivals too often, as a value.
@@ -161,14 +163,14 @@ class Scheduler {
     return stuck ? &t.wait : nullptr;
   }
 
-  // Declares the next operation and lets others run first, if the choice says so.
+  // Declares the next operation and lets others run first, if the choice says so. `site` is for timelines.
   // Outside any task (construction, final checks) it does nothing.
-  [[gnu::always_inline]] void Point(OperationKind kind, ObjectId object) {
+  [[gnu::always_inline]] void Point(OperationKind kind, ObjectId object, lockdep::Site site = lockdep::Site::Here()) {
     if (__builtin_expect(running_ == nullptr, 0)) return;
     Task& task = *running_;
     task.next = {kind, object};
     trace_hash_ = MixStep(trace_hash_, current_, kind, object);
-    if (__builtin_expect(++steps_ >= alarm_, 0)) Alarm();
+    if (__builtin_expect(++steps_ >= alarm_, 0)) Alarm(site);
     const uint64_t others = runnable_ & ~(uint64_t{1} << current_);
     if (others == 0) return;
     const int answer = Ask(std::popcount(others) + 1, true);
@@ -257,7 +259,7 @@ class Scheduler {
   // Ends the run as kStopped (a finding that makes going on pointless). Does not return when called by a task.
   void Stop();
   // Adds to the step's trace line, when traces are kept.
-  void NoteTrace(absl::string_view note);
+  void NoteTrace(absl::string_view note, uint32_t operation_id = 0);
   bool keeps_trace() const { return options_.keep_trace; }
 
   // True while EndRun unwinds: releases and signals must do nothing.
@@ -352,7 +354,7 @@ class Scheduler {
   void ThrowUnlessReleasing(Task& task);
   void SwitchToMain(RunEndKind kind);
   Deadlock::Waiter DescribeWaiter(const Task& task) const;
-  void Alarm();
+  void Alarm(lockdep::Site site);
   void StopFromChoice();
   // The current task cannot go on: runs another, or ends the run.
   [[gnu::always_inline]] void LeaveCurrent() {
@@ -377,7 +379,7 @@ class Scheduler {
   void FireDueTimers();
   void RearmAlarm();
   void RecordDeadlock(const std::vector<TaskId>& cycle, const std::vector<TaskId>& knot = {});
-  void KeepTraceStep();
+  void KeepTraceStep(lockdep::Site site);
   static void TaskEntry(void* task);
   void EndTask(Task& task);
 

@@ -11,7 +11,7 @@ Mutex::Mutex(Simulation& sim, lockdep::LockClassId lock_class, const char* name,
 
 bool Mutex::TryLock(int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kTryAcquire, id_);
+  scheduler.Point(OperationKind::kTryAcquire, id_, site);
   if (owner_ != kNoTask) return false;
   if (trylock_may_fail_ && scheduler.ChooseFault(ChoiceKind::kTrylock, 2, id_) == 1) return false;
   owner_ = scheduler.current();
@@ -21,7 +21,7 @@ bool Mutex::TryLock(int subclass, lockdep::Site site) {
 
 bool Mutex::LockKillable(int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kAcquire, id_);
+  scheduler.Point(OperationKind::kAcquire, id_, site);
   sim_.validator().Acquire(sim_.context(), map_, Mode::kExclusive, {subclass, false, site});
   const TaskId self = scheduler.current();
   if (owner_ == kNoTask) {

@@ -23,7 +23,7 @@ class Mutex : public Waitable {
   // Inline, so that a fiber that is continued here runs on in its caller: each return after a switch is mispredicted.
   [[gnu::always_inline]] void Lock(int subclass = 0, lockdep::Site site = lockdep::Site::Here()) {
     Scheduler& scheduler = sim_.scheduler();
-    scheduler.Point(OperationKind::kAcquire, id_);
+    scheduler.Point(OperationKind::kAcquire, id_, site);
     sim_.validator().Acquire(sim_.context(), map_, lockdep::Mode::kExclusive, {subclass, false, site});
     if (__builtin_expect(owner_ == kNoTask, 1)) {
       owner_ = scheduler.current();
@@ -39,7 +39,7 @@ class Mutex : public Waitable {
   bool LockKillable(int subclass = 0, lockdep::Site site = lockdep::Site::Here());
   [[gnu::always_inline]] void Unlock(lockdep::Site site = lockdep::Site::Here()) {
     Scheduler& scheduler = sim_.scheduler();
-    scheduler.Point(OperationKind::kRelease, id_);
+    scheduler.Point(OperationKind::kRelease, id_, site);
     if (__builtin_expect(scheduler.unwinding(), 0)) return;
     sim_.validator().Release(sim_.context(), map_, site);
     if (owner_ != scheduler.current()) return;  // the validator has reported it

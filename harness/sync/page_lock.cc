@@ -39,14 +39,14 @@ bool PageLock::TakeIfFree() {
 
 void PageLock::Lock(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kAcquire, id_);
+  scheduler.Point(OperationKind::kAcquire, id_, site);
   sim_.validator().Acquire(sim_.context(), map_, Mode::kExclusive, {0, false, site});
   if (!TakeIfFree()) WaitFor(true, false, site);
 }
 
 bool PageLock::LockKillable(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kAcquire, id_);
+  scheduler.Point(OperationKind::kAcquire, id_, site);
   sim_.validator().Acquire(sim_.context(), map_, Mode::kExclusive, {0, false, site});
   if (TakeIfFree() || WaitFor(true, true, site)) return true;
   sim_.validator().Release(sim_.context(), map_, site);
@@ -55,7 +55,7 @@ bool PageLock::LockKillable(lockdep::Site site) {
 
 bool PageLock::TryLock(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kTryAcquire, id_);
+  scheduler.Point(OperationKind::kTryAcquire, id_, site);
   if (locked() || scheduler.ChooseFault(ChoiceKind::kTrylock, 2, id_) == 1) return false;
   TakeIfFree();
   sim_.validator().Acquire(sim_.context(), map_, Mode::kExclusive, {0, true, site});
@@ -71,7 +71,7 @@ void PageLock::LockNew(lockdep::Site site) {
 
 void PageLock::Unlock(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding()) return;
   sim_.validator().Release(sim_.context(), map_, site);
   if (!HeldByCurrent()) return;  // the validator has reported it
@@ -80,7 +80,7 @@ void PageLock::Unlock(lockdep::Site site) {
 
 void PageLock::WaitUnlocked(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kWait, id_);
+  scheduler.Point(OperationKind::kWait, id_, site);
   sim_.validator().Wait(sim_.context(), map_, {0, false, site});
   if (locked()) WaitFor(false, false, site);
 }
@@ -162,7 +162,7 @@ void PageLock::TakeOverFromIo(lockdep::Site site) {
 
 void PageLock::UnlockFromIo(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding()) return;
   LD_CHECK(owner_ == Owner::kIo, "an I/O completion unlocks a folio that no I/O request owns");
   if (sim_.context().Holds(map_)) sim_.validator().Release(sim_.context(), map_, site);

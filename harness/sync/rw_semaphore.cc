@@ -43,7 +43,7 @@ bool RwSemaphore::LockOrQueue(bool exclusive, int subclass, lockdep::Site site) 
     const uint64_t bit = uint64_t{1} << Index(scheduler.current());
     declared_shared_ = exclusive ? declared_shared_ & ~bit : declared_shared_ | bit;
   }
-  scheduler.Point(OperationKind::kAcquire, id_);
+  scheduler.Point(OperationKind::kAcquire, id_, site);
   sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, false, site});
   if (CanTake(exclusive) || (!exclusive && Steals())) {
     Take(scheduler.current(), exclusive);
@@ -73,7 +73,7 @@ bool RwSemaphore::LockKillable(bool exclusive, int subclass, lockdep::Site site)
 
 bool RwSemaphore::TryLock(bool exclusive, int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kTryAcquire, id_);
+  scheduler.Point(OperationKind::kTryAcquire, id_, site);
   if (!CanTake(exclusive) || scheduler.ChooseFault(ChoiceKind::kTrylock, 2, id_) == 1) return false;
   Take(scheduler.current(), exclusive);
   sim_.validator().Acquire(sim_.context(), map_, ModeOf(exclusive), {subclass, true, site});
@@ -82,7 +82,7 @@ bool RwSemaphore::TryLock(bool exclusive, int subclass, lockdep::Site site) {
 
 void RwSemaphore::Unlock(bool exclusive, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding()) return;
   sim_.validator().Release(sim_.context(), map_, site);
   if (exclusive) {
@@ -107,9 +107,9 @@ void RwSemaphore::WakeHead() {
   }
 }
 
-void RwSemaphore::Downgrade(lockdep::Site) {
+void RwSemaphore::Downgrade(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding() || writer_ != scheduler.current()) return;
   sim_.validator().Downgrade(sim_.context(), map_, lockdep::Mode::kShared);
   writer_ = kNoTask;

@@ -34,10 +34,10 @@ bool SixLock::CanTake(SixMode mode) const {
   return false;
 }
 
-void SixLock::Declare(OperationKind operation, SixMode mode) {
+void SixLock::Declare(OperationKind operation, SixMode mode, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
   if (scheduler.in_task()) declared_[Index(scheduler.current())] = mode;
-  scheduler.Point(operation, id_);
+  scheduler.Point(operation, id_, site);
   if (mode != SixMode::kExclusive || scheduler.unwinding()) return;
   const TaskId self = scheduler.current();
   LD_CHECK(Holds(self, SixMode::kIntent) && !exclusive_, "a SIX lock is taken exclusively by a holder of intent, once");
@@ -63,7 +63,7 @@ void SixLock::Wait(SixMode mode, lockdep::Site site) {
 }
 
 void SixLock::Lock(SixMode mode, int subclass, lockdep::Site site) {
-  Declare(OperationKind::kAcquire, mode);
+  Declare(OperationKind::kAcquire, mode, site);
   Tell(mode, false, subclass, site);
   if (CanTake(mode)) {
     Take(sim_.scheduler().current(), mode);
@@ -75,7 +75,7 @@ void SixLock::Lock(SixMode mode, int subclass, lockdep::Site site) {
 // To the validator it is a trylock until it is certain to be no restart: orders that end in a restart do no harm.
 bool SixLock::LockOrRestart(SixMode mode, int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  Declare(OperationKind::kAcquire, mode);
+  Declare(OperationKind::kAcquire, mode, site);
   if (CanTake(mode)) {
     Take(scheduler.current(), mode);
   } else {
@@ -95,13 +95,13 @@ bool SixLock::TryTake(SixMode mode, int subclass, lockdep::Site site) {
 }
 
 bool SixLock::TryLock(SixMode mode, int subclass, lockdep::Site site) {
-  Declare(OperationKind::kTryAcquire, mode);
+  Declare(OperationKind::kTryAcquire, mode, site);
   return TryTake(mode, subclass, site);
 }
 
 bool SixLock::Relock(SixMode mode, uint64_t sequence, int subclass, lockdep::Site site) {
   LD_CHECK(mode != SixMode::kExclusive, "an exclusive SIX lock is taken anew, not relocked");
-  Declare(OperationKind::kTryAcquire, mode);
+  Declare(OperationKind::kTryAcquire, mode, site);
   return sequence_ == sequence && TryTake(mode, subclass, site);
 }
 
@@ -123,7 +123,7 @@ void SixLock::GiveUp(SixMode mode) {
 
 void SixLock::Unlock(SixMode mode, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding()) return;
   sim_.validator().Release(sim_.context(), Map(mode), site);
   if (!HeldByCurrent(mode)) return;  // the validator has reported it
@@ -151,7 +151,7 @@ void SixLock::HandOff() {
 
 bool SixLock::TryUpgrade(int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  Declare(OperationKind::kTryAcquire, SixMode::kIntent);
+  Declare(OperationKind::kTryAcquire, SixMode::kIntent, site);
   LD_CHECK(HeldByCurrent(SixMode::kShared) || scheduler.unwinding(), "an upgrade of a SIX lock that is not shared");
   if (scheduler.unwinding() || !TryTake(SixMode::kIntent, subclass, site)) return false;
   sim_.validator().Release(sim_.context(), Map(SixMode::kShared), site);
@@ -162,7 +162,7 @@ bool SixLock::TryUpgrade(int subclass, lockdep::Site site) {
 
 void SixLock::Downgrade(int subclass, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding()) return;
   LD_CHECK(HeldByCurrent(SixMode::kIntent) && !exclusive_, "a downgrade of a SIX lock that is not held with intent alone");
   Tell(SixMode::kShared, true, subclass, site);

@@ -73,7 +73,7 @@ class SixLock : public Waitable {
   bool Holds(TaskId task, SixMode mode) const;
   bool CanTake(SixMode mode) const;
   bool IsWaiting(SixMode mode) const;
-  void Declare(OperationKind operation, SixMode mode);
+  void Declare(OperationKind operation, SixMode mode, lockdep::Site site);
   void Tell(SixMode mode, bool trylock, int subclass, lockdep::Site site);
   void Take(TaskId task, SixMode mode);
   void GiveUp(SixMode mode);

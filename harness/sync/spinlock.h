@@ -1,6 +1,5 @@
 // A spinlock: held without sleeping, so the validator reports any sleeping acquisition or wait under it. A contended task
-// blocks in the simulation as on a mutex (spinning would only burn steps). A trylock of a free one never fails: who tries a spinlock
-// has no other way.
+// blocks in the simulation as on a mutex (spinning would only burn steps). A trylock of a free one never fails.
 //
 // Thread-safety: tasks of one simulation. Invariants: as Mutex; the class is registered with .inner = WaitType::kConfig or kSpin.
 // Example:

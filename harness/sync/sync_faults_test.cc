@@ -29,7 +29,8 @@ class SyncFaultsTest : public SyncTest {
     int refused = 0;
     for (int run = 0; run < 100; ++run) {
       const RunEnd end = Run(source, [&] {
-        auto lock = std::make_unique<Lock>(sim_, sim_.Class(options.inner == lockdep::WaitType::kConfig ? "spinlock" : "lock", options));
+        const bool spins = options.inner == lockdep::WaitType::kConfig;
+        auto lock = std::make_unique<Lock>(sim_, sim_.Class(spins ? "spinlock" : "lock", options));
         sim_.scheduler().Spawn("task", [&, lock = lock.get()] { refused += !attempt(*lock); });
         return lock;
       }, faults);
@@ -145,7 +146,9 @@ TEST_F(KillableTest, ReadersBehindAKilledWriterGoOn) {
       });
       return std::make_pair(lock, reader_in);
     }, {ChoiceKind::kSignal});
-    if (killed > killed_before) ASSERT_EQ(end.kind, RunEndKind::kCompleted);
+    if (killed > killed_before) {
+      ASSERT_EQ(end.kind, RunEndKind::kCompleted);
+    }
   }
   EXPECT_GT(killed, 20);
 }

@@ -31,7 +31,7 @@ void TwoStateLock::Lock(TwoState state, int units, lockdep::Site site) {
   LD_CHECK(units > 0, "a two-state lock is taken for at least one unit");
   Scheduler& scheduler = sim_.scheduler();
   Declare(state);
-  scheduler.Point(OperationKind::kAcquire, id_);
+  scheduler.Point(OperationKind::kAcquire, id_, site);
   Tell(state, units, false, site);
   if (!Free(state)) {
     const TaskId self = scheduler.current();
@@ -48,7 +48,7 @@ void TwoStateLock::Lock(TwoState state, int units, lockdep::Site site) {
 bool TwoStateLock::TryLock(TwoState state, int units, lockdep::Site site) {
   LD_CHECK(units > 0, "a two-state lock is taken for at least one unit");
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kTryAcquire, id_);
+  scheduler.Point(OperationKind::kTryAcquire, id_, site);
   if (!Free(state) || scheduler.ChooseFault(ChoiceKind::kTrylock, 2, id_) == 1) return false;
   Tell(state, units, true, site);
   Take(state, units);
@@ -100,7 +100,7 @@ bool TwoStateLock::GiveUp(TwoState state, int units, lockdep::Site site) {
 
 void TwoStateLock::Unlock(TwoState state, int units, lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kRelease, id_);
+  scheduler.Point(OperationKind::kRelease, id_, site);
   if (scheduler.unwinding() || !GiveUp(state, units, site)) return;
   units_[Index(state)] -= units;
   if (units_[Index(state)] == 0) WakeAll();

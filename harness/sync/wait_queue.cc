@@ -14,7 +14,7 @@ WaitQueue::~WaitQueue() {
 }
 
 void WaitQueue::BeginWait(lockdep::Site site) {
-  sim_.scheduler().Point(OperationKind::kWait, id_);
+  sim_.scheduler().Point(OperationKind::kWait, id_, site);
   sim_.validator().BeginWait(sim_.context(), map_, {0, false, site});
 }
 
@@ -50,7 +50,7 @@ void WaitQueue::NoteWaitersPassed(size_t first_waiters) {
 
 void WaitQueue::WakeOne(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kSignal, id_);
+  scheduler.Point(OperationKind::kSignal, id_, site);
   if (scheduler.unwinding()) return;
   told_ = true;
   sim_.validator().Trigger(sim_.context(), map_, site);
@@ -65,7 +65,7 @@ void WaitQueue::WakeOne(lockdep::Site site) {
 
 void WaitQueue::WakeAll(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
-  scheduler.Point(OperationKind::kSignal, id_);
+  scheduler.Point(OperationKind::kSignal, id_, site);
   if (scheduler.unwinding()) return;
   told_ = true;
   sim_.validator().Trigger(sim_.context(), map_, site);
