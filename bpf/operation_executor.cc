@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -137,8 +138,7 @@ int TaskExecutor::Transfer(const FileOperation& operation) {
   const ProcessFiles::File& file = files_.file(operation.file);
   const bool direct =
       operation.kind == FileOperationKind::kDirectRead || operation.kind == FileOperationKind::kDirectWrite;
-  const bool write =
-      operation.kind == FileOperationKind::kWrite || operation.kind == FileOperationKind::kDirectWrite;
+  const bool write = IsWriteCall(operation.kind);
   if (direct && file.direct_fd < 0) return EOPNOTSUPP;
   if (buffer_ == nullptr) return ENOMEM;
   const bool anonymous = operation.buffer_file == kAnonymousBuffer;
@@ -148,6 +148,11 @@ int TaskExecutor::Transfer(const FileOperation& operation) {
   const off_t offset = static_cast<off_t>(Bytes(operation.offset_cells));
   if (write && anonymous) memset(buffer, ++stamp_, length);
   const int fd = direct ? file.direct_fd : file.fd;
+  if (operation.kind == FileOperationKind::kAppend || operation.kind == FileOperationKind::kSyncWrite) {
+    const iovec vector{buffer, length};
+    return Result(
+        pwritev2(fd, &vector, 1, offset, operation.kind == FileOperationKind::kAppend ? RWF_APPEND : RWF_DSYNC));
+  }
   return Result(write ? pwrite(fd, buffer, length, offset) : pread(fd, buffer, length, offset));
 }
 
@@ -203,6 +208,8 @@ int TaskExecutor::Execute(const FileOperation& operation) {
   switch (operation.kind) {
     case FileOperationKind::kRead:
     case FileOperationKind::kWrite:
+    case FileOperationKind::kAppend:
+    case FileOperationKind::kSyncWrite:
     case FileOperationKind::kDirectRead:
     case FileOperationKind::kDirectWrite:
       return Transfer(operation);
@@ -211,6 +218,10 @@ int TaskExecutor::Execute(const FileOperation& operation) {
     case FileOperationKind::kTruncate: return Result(ftruncate(file.fd, offset));
     case FileOperationKind::kPunchHole:
       return Result(fallocate(file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+    case FileOperationKind::kZeroRange: return Result(fallocate(file.fd, FALLOC_FL_ZERO_RANGE, offset, length));
+    case FileOperationKind::kCollapseRange: return Result(fallocate(file.fd, FALLOC_FL_COLLAPSE_RANGE, offset, length));
+    case FileOperationKind::kInsertRange: return Result(fallocate(file.fd, FALLOC_FL_INSERT_RANGE, offset, length));
+    case FileOperationKind::kAllocate: return Result(fallocate(file.fd, 0, offset, length));
     case FileOperationKind::kFadviseWillNeed: return posix_fadvise(file.fd, offset, length, POSIX_FADV_WILLNEED);
     case FileOperationKind::kMadviseWillNeed: {
       // madvise wants whole pages.

@@ -12,7 +12,7 @@ bool ReadsThroughCache(FileOperationKind kind) {
 }
 
 bool IsBufferedWrite(const OperationEvent& event) {
-  return event.operation.kind == FileOperationKind::kWrite && event.error == 0 && event.end != kUnfinished;
+  return IsBufferedWriteCall(event.operation.kind) && event.error == 0 && event.end != kUnfinished;
 }
 
 bool Covers(const OperationEvent& event, uint32_t cell) {
@@ -21,7 +21,7 @@ bool Covers(const OperationEvent& event, uint32_t cell) {
 
 // Where the first of event.observed lies.
 CellAt ObservedAt(const FileOperation& operation) {
-  if (operation.kind == FileOperationKind::kWrite || operation.kind == FileOperationKind::kDirectWrite) {
+  if (IsWriteCall(operation.kind)) {
     return {operation.buffer_file, operation.buffer_offset_cells};
   }
   return {operation.file, operation.offset_cells};
@@ -141,7 +141,7 @@ int HistoryJudge::LastRemover(CellAt at, Interval interval) const {
   int found = kNoEvent;
   uint64_t start = 0;
   for (const Version& version : versions_.of(at)) {
-    if (version.content != Version::Content::kZero || version.event == kInitialEvent) continue;
+    if (version.event == kInitialEvent || !versions_.Removes(version)) continue;
     if (version.start < interval.end && version.start >= start) {
       found = version.event;
       start = version.start;
@@ -305,7 +305,7 @@ void HistoryJudge::JudgeInversions() {
       int newer = kNoEvent;
       if (early.value == late.value || !Inverted(early, late, &newer)) continue;
       const FileOperationKind kind = history_->events[static_cast<size_t>(newer)].operation.kind;
-      if (kind != FileOperationKind::kWrite && kind != FileOperationKind::kStore) continue;
+      if (!IsBufferedWriteCall(kind) && kind != FileOperationKind::kStore) continue;
       Report(DataViolationKind::kInversion, late, newer);
       break;
     }

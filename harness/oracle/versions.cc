@@ -12,12 +12,7 @@ namespace {
 
 constexpr int kCopyDepthMax = 4;
 
-bool IsRead(FileOperationKind kind) {
-  return kind == FileOperationKind::kRead || kind == FileOperationKind::kDirectRead;
-}
-bool IsWrite(FileOperationKind kind) {
-  return kind == FileOperationKind::kWrite || kind == FileOperationKind::kDirectWrite;
-}
+constexpr int kInvalidArgument = 22;  // EINVAL: refused before anything was changed
 
 bool Succeeded(const OperationEvent& event) { return event.end != kUnfinished && event.error == 0; }
 
@@ -42,6 +37,10 @@ void VersionTable::MeasureFiles() {
       touch(operation.buffer_file, uint64_t{operation.buffer_offset_cells} + operation.length_cells);
     }
     if (operation.kind == FileOperationKind::kTruncate) touch(operation.file, operation.offset_cells);
+  }
+  for (const OperationEvent& event : history_->events) {
+    if (event.operation.kind != FileOperationKind::kInsertRange) continue;
+    touch(event.operation.file, uint64_t{files_[event.operation.file].cells} + event.operation.length_cells);
   }
   for (const FinalState& state : history_->final_states) touch(state.file, state.cached.size());
   lists_used_ = 0;
@@ -85,7 +84,8 @@ void VersionTable::Add(CellAt at, Version version) {
 void VersionTable::AddSizeChanges(const OperationEvent& event) {
   const FileOperation& operation = event.operation;
   const bool ok = Succeeded(event);
-  if (IsWrite(operation.kind)) {
+  if (event.error == kInvalidArgument) return;
+  if (IsWriteCall(operation.kind)) {
     const uint32_t sure = operation.offset_cells + (ok ? event.completed_cells : 0);
     const uint32_t most = operation.offset_cells + operation.length_cells;
     if (ok && event.completed_cells > 0) sizes_.push_back({operation.file, sure, event.start, event.end, true, false});
@@ -93,14 +93,26 @@ void VersionTable::AddSizeChanges(const OperationEvent& event) {
   } else if (operation.kind == FileOperationKind::kTruncate) {
     sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, ok, true});
     sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, ok, false});
+  } else if (operation.kind == FileOperationKind::kZeroRange || operation.kind == FileOperationKind::kAllocate) {
+    const uint32_t size = operation.offset_cells + operation.length_cells;
+    sizes_.push_back({operation.file, size, event.start, event.end, ok, false});
+  } else if (operation.kind == FileOperationKind::kCollapseRange) {  // to a size that depends on the old one
+    sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, false, true});
+  } else if (operation.kind == FileOperationKind::kInsertRange) {
+    sizes_.push_back({operation.file, kFileCellsMax, event.start, event.end, false, false});
   }
 }
 
 void VersionTable::AddEvent(int index, const OperationEvent& event) {
   const FileOperation& operation = event.operation;
   const bool ok = Succeeded(event);
+  if (event.error == kInvalidArgument) return;
   Version version{.event = index, .start = event.start, .end = event.end, .certain = ok};
-  if (operation.kind == FileOperationKind::kPunchHole || operation.kind == FileOperationKind::kTruncate) {
+  if (operation.kind == FileOperationKind::kCollapseRange || operation.kind == FileOperationKind::kInsertRange) {
+    return AddMoved(event, version);
+  }
+  if (operation.kind == FileOperationKind::kPunchHole || operation.kind == FileOperationKind::kTruncate ||
+      operation.kind == FileOperationKind::kZeroRange) {
     version.content = Version::Content::kZero;
     const uint32_t cells = files_[operation.file].cells;
     const uint32_t end = operation.kind == FileOperationKind::kTruncate
@@ -109,14 +121,27 @@ void VersionTable::AddEvent(int index, const OperationEvent& event) {
     for (uint32_t cell = operation.offset_cells; cell < end; ++cell) Add({operation.file, cell}, version);
     return;
   }
-  if (IsWrite(operation.kind) || operation.kind == FileOperationKind::kStore) AddWritten(event, version);
-  if (IsRead(operation.kind) && operation.buffer_file != kAnonymousBuffer) AddReadIntoMapping(event, version);
+  if (IsWriteCall(operation.kind) || operation.kind == FileOperationKind::kStore) AddWritten(event, version);
+  if (IsReadCall(operation.kind) && operation.buffer_file != kAnonymousBuffer) AddReadIntoMapping(event, version);
+}
+
+// Every cell from the offset on takes the value that another one had at some moment of the operation: what ran beside it may
+// have been moved along, or have come after.
+void VersionTable::AddMoved(const OperationEvent& event, Version version) {
+  const FileOperation& operation = event.operation;
+  const bool collapse = operation.kind == FileOperationKind::kCollapseRange;
+  for (uint32_t cell = operation.offset_cells; cell < files_[operation.file].cells; ++cell) {
+    const bool hole = !collapse && cell - operation.offset_cells < operation.length_cells;
+    version.content = hole ? Version::Content::kZero : Version::Content::kMoved;
+    version.source = {operation.file, collapse ? cell + operation.length_cells : cell - operation.length_cells};
+    Add({operation.file, cell}, version);
+  }
 }
 
 void VersionTable::AddWritten(const OperationEvent& event, Version version) {
   const FileOperation& operation = event.operation;
   const bool ok = Succeeded(event);
-  const bool copies = event.copies_values && IsWrite(operation.kind) && operation.buffer_file != kAnonymousBuffer;
+  const bool copies = event.copies_values && IsWriteCall(operation.kind) && operation.buffer_file != kAnonymousBuffer;
   version.content = copies ? Version::Content::kCopy : Version::Content::kStamp;
   for (uint32_t i = 0; i < operation.length_cells; ++i) {
     const CellAt at{operation.file, operation.offset_cells + i};
@@ -154,13 +179,15 @@ bool VersionTable::Matches(CellAt at, const Version& version, const CellValue& v
     case Version::Content::kStamp:
       return value.kind == CellKind::kData && value.file == at.file && value.cell == at.cell &&
              value.operation == history_->events[static_cast<size_t>(version.event)].id;
-    case Version::Content::kCopy: break;
+    case Version::Content::kCopy:
+    case Version::Content::kMoved: break;
   }
   if (depth >= kCopyDepthMax) {  // overlapping copies: too deep to tell
     return value.kind == CellKind::kInitial || value.kind == CellKind::kData || value.kind == CellKind::kZero;
   }
   const Interval copied{version.start, version.end};
   for (const Version& source : of(version.source)) {
+    if (source.event == version.event && source.event != kInitialEvent) continue;  // it moved its own source, too
     if (Visible(version.source, copied, source) && Matches(version.source, source, value, depth + 1)) return true;
   }
   return false;

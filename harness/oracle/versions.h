@@ -35,13 +35,13 @@ struct Interval {
 inline constexpr int kInitialEvent = -1;
 
 struct Version {
-  enum class Content : uint8_t { kInitial, kZero, kStamp, kCopy };
+  enum class Content : uint8_t { kInitial, kZero, kStamp, kCopy, kMoved };
   int event = kInitialEvent;  // index into History::events
   uint64_t start = 0;
   uint64_t end = 0;
   Content content = Content::kInitial;
   bool certain = true;
-  CellAt source;  // kCopy: whose value it took during [start, end]
+  CellAt source;  // kCopy and kMoved (collapse, insert): whose value it took during [start, end]
 };
 
 class VersionTable {
@@ -60,6 +60,10 @@ class VersionTable {
   // The reader may see `version`.
   bool Visible(CellAt at, Interval reader, const Version& version) const {
     return version.start < reader.end && Hider(at, reader, version) == nullptr;
+  }
+  // What was at the cell before is gone, by an operation that is about blocks.
+  bool Removes(const Version& version) const {
+    return version.content == Version::Content::kZero || version.content == Version::Content::kMoved;
   }
   bool ErrorReported(CellAt at, uint64_t from, uint64_t to) const;
 
@@ -87,6 +91,7 @@ class VersionTable {
   void MeasureFiles();
   void AddEvent(int index, const OperationEvent& event);
   void AddWritten(const OperationEvent& event, Version version);
+  void AddMoved(const OperationEvent& event, Version version);
   void AddReadIntoMapping(const OperationEvent& event, Version version);
   void AddSizeChanges(const OperationEvent& event);
   void Add(CellAt at, Version version);

@@ -15,9 +15,10 @@ namespace {
 // the kernel would kill somebody, the model reports ENOMEM.
 constexpr int kFruitlessCopiesMax = 32;
 
-// Two catalogue entries are findings of this one mistake.
+// Some catalogue entries are findings of this one mistake.
 bool FaultsUnderPageLock(const World& world) {
-  return world.bugs().Has(Bug::kB27WriteFaultsUnderPageLock) || world.bugs().Has(Bug::kB28WritersCrossPages);
+  return world.bugs().Has(Bug::kB27WriteFaultsUnderPageLock) || world.bugs().Has(Bug::kB28WritersCrossPages) ||
+         world.bugs().Has(Bug::kB50GuardHeldAcrossFault);
 }
 
 class BufferedWrite {
@@ -146,18 +147,50 @@ void BufferedWrite::End(Folio& folio, uint32_t at, uint32_t copied) {
   inode_.i_size = std::max(inode_.i_size, at + copied);
 }
 
+// With the stamps that name the place where they are written.
+Result WritePlaced(World& world, Mm& mm, Io io) {
+  Result result;
+  result.offset_cells = io.offset_cells;
+  if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
+    result.error = Error::kNoSpace;
+    return result;
+  }
+  absl::InlinedVector<Stamp, 8> renamed;
+  for (uint32_t i = 0; i < io.length_cells; ++i) {
+    const Stamp& stamp = io.stamps[i];
+    renamed.push_back(Stamp::Make(stamp.kind, stamp.file, io.offset_cells + i, stamp.operation));
+  }
+  io.stamps = renamed;
+  BufferedWrite(world, mm, io).Run(&result);
+  return result;
+}
+
 }  // namespace
 
 Result GenericWrite(World& world, Mm& mm, const Io& io) {
   Result result;
-  BufferedWrite(world, mm, io).Run(&result);
+  if (io.append || io.renames_stamps) {
+    if (io.append) world.scheduler().Point(OperationKind::kRead, io.file->id);
+    result = WritePlaced(world, mm, io.append ? io.Placed(io.file->i_size) : io);
+  } else {
+    BufferedWrite(world, mm, io).Run(&result);
+  }
   if (result.error == Error::kSigBus) result.error = Error::kFault;
   return result;
 }
 
 Result World::Write(Mm& mm, const Io& io) {
   if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) return Finish({.error = Error::kInvalid});
-  return Finish(fs_.FileWrite(*this, mm, io));
+  Result result = fs_.FileWrite(*this, mm, io);
+  if (io.sync && result.cells_done > 0) {  // generic_write_sync, without the file system's locks
+    const uint32_t begin = io.append ? result.offset_cells : io.offset_cells;
+    const Error error = Writeback(*this).Range(*io.file, PageOf(begin), PagesFor(begin + result.cells_done));
+    if (error != Error::kOk) {
+      result.error = error;
+      result.cells_done = 0;
+    }
+  }
+  return Finish(std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -32,6 +32,17 @@ enum class FillKind : uint8_t { kRead, kFault };
 // kRefused: the lock could not be had at once and must not be waited for here.
 enum class LockMode : uint8_t { kNone, kShared, kExclusive, kRefused };
 
+// Which operation P13 is around.
+enum class RangeOperation : uint8_t {
+  kTruncate,
+  kPunchHole,
+  kZeroRange,
+  kCollapse,
+  kInsert,
+  kUnshare,
+  kAllocate,  // keeps its pages: only i_rwsem and the drain of direct I/O matter
+};
+
 class FileSystem {
  public:
   explicit FileSystem(BugSet bugs = {}) : bugs_(bugs) {}
@@ -107,6 +118,11 @@ class FileSystem {
   // P13: around truncate and punch; includes the drain of direct I/O.
   virtual void InvalidateEnter(World& world, Inode& inode) const;
   virtual void InvalidateExit(World& world, Inode& inode) const;
+  // P13 with the operation named, for protocols that treat them differently: this is what the operations call.
+  virtual void RangeEnter(World& world, Inode& inode, RangeOperation operation) const {
+    InvalidateEnter(world, inode);
+  }
+  virtual void RangeExit(World& world, Inode& inode, RangeOperation operation) const { InvalidateExit(world, inode); }
   // P13 keeps new folios out of the tree (S10). False: one may be inserted meanwhile, but not filled.
   virtual bool InvalidateKeepsFoliosOut() const { return true; }
   // P18: two files of one dedupe; `first` and `second` in argument order.

@@ -98,6 +98,12 @@ class World {
   Result Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps);
   Result Truncate(Inode& file, uint32_t size_cells);
   Result PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  // The other modes of fallocate; all but Allocate take whole pages. kInvalid: collapse and insert lie inside the file;
+  // kNoSpace: the file would become too long.
+  Result ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  Result CollapseRange(Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  Result InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_cells);
+  Result Allocate(Inode& file, uint32_t offset_cells, uint32_t length_cells);
   Result FadviseWillNeed(Inode& file, uint32_t offset_cells, uint32_t length_cells);
   Result MadviseWillNeed(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells);
   // Writes back the whole file and waits; kIo if a write-back or an invalidation has failed since the last report.

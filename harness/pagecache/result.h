@@ -48,8 +48,20 @@ struct Io {
   // every value names the operation that wrote it). Reads into a mapping: what is stored in the mapping. Reads into anonymous
   // memory: empty.
   absl::Span<const Stamp> stamps;
+  // Write where the file ends. GenericWrite finds the place; a file system that writes in parts does so itself, under its locks,
+  // with Placed, or each part would look again (B39). The stamps are named from 0 and renamed to the place.
+  bool append = false;
+  bool renames_stamps = false;
+  bool sync = false;     // O_DSYNC: what was written is on the device when the call returns
   bool nofault = false;  // direct I/O: user pages that are not present are not faulted in: kFault with what was done so far
 
+  Io Placed(uint32_t position) const {
+    Io placed = *this;
+    placed.append = false;
+    placed.renames_stamps = true;
+    placed.offset_cells = position;
+    return placed;
+  }
   // What is left of it when the first `done` cells are done.
   Io Rest(uint32_t done) const {
     Io rest = *this;
@@ -63,6 +75,7 @@ struct Io {
 
 struct Result {
   Error error = Error::kOk;      // why it stopped early, if not at the end of file; cells_done may be > 0 then
+  uint32_t offset_cells = 0;     // of an append: where it came to lie
   uint32_t cells_done = 0;       // short at the end of file or after an error
   // Reads and loads: what was read from the file, cells_done of them. Writes from a mapping: what was read from the mapping.
   std::vector<Stamp> seen;

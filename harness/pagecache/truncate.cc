@@ -115,7 +115,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
     return Finish(std::move(result));
   }
   Truncation truncation(*this);
-  fs_.InvalidateEnter(*this, file);
+  fs_.RangeEnter(*this, file, RangeOperation::kTruncate);
   const uint32_t old_size = file.i_size;
   result.error = truncation.ZeroToPageEnd(file, std::min(old_size, size_cells));
   if (result.error == Error::kOk) {
@@ -133,30 +133,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
       file.dropped.active = false;
     }
   }
-  fs_.InvalidateExit(*this, file);
-  return Finish(std::move(result));
-}
-
-Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
-  Result result;
-  if (offset_cells % kPageCells != 0 || length_cells % kPageCells != 0) {
-    result.error = Error::kInvalid;
-    return Finish(std::move(result));
-  }
-  const uint32_t begin = PageOf(offset_cells);
-  const uint32_t end = std::min(begin + PageOf(length_cells), kFilePagesMax);
-  Truncation truncation(*this);
-  fs_.InvalidateEnter(*this, file);
-  result.error = Writeback(*this).Range(file, begin, end);
-  if (result.error == Error::kOk) {
-    truncation.DropPages(file, begin, end);
-    file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, end, lockdep::Site::Here()};
-    result.site = lockdep::Site::Here();
-    truncation.FreeBlocks(file, begin, end);
-    file.dropped.active = false;
-    result.cells_done = length_cells;
-  }
-  fs_.InvalidateExit(*this, file);
+  fs_.RangeExit(*this, file, RangeOperation::kTruncate);
   return Finish(std::move(result));
 }
 

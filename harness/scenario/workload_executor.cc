@@ -52,7 +52,9 @@ int ErrorNumber(pagecache::Error error) {
 StampKind StampKindOf(FileOperationKind kind) {
   switch (kind) {
     case FileOperationKind::kDirectWrite: return StampKind::kDirect;
-    case FileOperationKind::kWrite: return StampKind::kWrite;
+    case FileOperationKind::kWrite:
+    case FileOperationKind::kAppend:
+    case FileOperationKind::kSyncWrite: return StampKind::kWrite;
     default: return StampKind::kStore;  // a store, or a read into a mapping
   }
 }
@@ -66,8 +68,7 @@ SourceSite ToSourceSite(const lockdep::Site& site) {
 }
 
 bool WritesFile(FileOperationKind kind) {
-  return kind == FileOperationKind::kWrite || kind == FileOperationKind::kDirectWrite ||
-         kind == FileOperationKind::kStore;
+  return IsWriteCall(kind) || kind == FileOperationKind::kStore;
 }
 
 }  // namespace
@@ -150,7 +151,7 @@ void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint
   event.operation = operation;
   event.start = ++sequence_;
   history_.events.push_back(std::move(event));
-  if (scheduler.keeps_trace()) scheduler.NoteTrace(absl::StrCat("begins operation ", id, ": ", ToString(operation)));
+  if (scheduler.keeps_trace()) scheduler.NoteTrace(absl::StrCat("begins operation ", id, ": ", ToString(operation)), id);
   const Result result = Call(task, operation, id);
   if (result.cache_conflict) ExcuseConflict(operation);
   CollectErrors();
@@ -160,7 +161,7 @@ void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint
   scheduler.NoteProgress();
   if (scheduler.keeps_trace()) {
     scheduler.NoteTrace(
-        absl::StrCat("ends operation ", id, ": ", ErrorName(result.error), ", ", result.cells_done, " cells"));
+        absl::StrCat("ends operation ", id, ": ", ErrorName(result.error), ", ", result.cells_done, " cells"), id);
   }
 }
 
@@ -193,7 +194,12 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
   const uint32_t length = operation.length_cells;
   switch (operation.kind) {
     case FileOperationKind::kRead: return world_.Read(mm, io);
-    case FileOperationKind::kWrite: return world_.Write(mm, io);
+    case FileOperationKind::kWrite:
+    case FileOperationKind::kAppend:
+    case FileOperationKind::kSyncWrite:
+      io.append = operation.kind == FileOperationKind::kAppend;
+      io.sync = operation.kind == FileOperationKind::kSyncWrite;
+      return world_.Write(mm, io);
     case FileOperationKind::kDirectRead: return world_.DirectRead(mm, io);
     case FileOperationKind::kDirectWrite: return world_.DirectWrite(mm, io);
     case FileOperationKind::kLoad: return world_.Load(mm, file, offset, length);
@@ -206,6 +212,10 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kDropCaches: return world_.DropCaches(file);
     case FileOperationKind::kMapUnmap: return world_.MapUnmap(mm);
     case FileOperationKind::kDedupe: return world_.Dedupe(file, offset, File(operation.other_file, mm), offset, length);
+    case FileOperationKind::kZeroRange: return world_.ZeroRange(file, offset, length);
+    case FileOperationKind::kCollapseRange: return world_.CollapseRange(file, offset, length);
+    case FileOperationKind::kInsertRange: return world_.InsertRange(file, offset, length);
+    case FileOperationKind::kAllocate: return world_.Allocate(file, offset, length);
     case FileOperationKind::kLink: {
       const Result linked = world_.Link(file);
       return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;
@@ -217,6 +227,7 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
 
 void WorkloadExecutor::Record(const Result& result, const FileOperation& operation, OperationEvent* event) {
   event->completed_cells = result.cells_done;
+  if (operation.kind == FileOperationKind::kAppend) event->operation.offset_cells = result.offset_cells;
   event->site = ToSourceSite(result.site);
   event->error = result.cells_done > 0 && HasRange(operation.kind) ? 0 : ErrorNumber(result.error);
   event->observed.reserve(result.seen.size());

@@ -30,6 +30,12 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kMapUnmap, "map-unmap", false, false, false, false},
     {FileOperationKind::kDedupe, "dedupe", true, true, false, false},
     {FileOperationKind::kLink, "link", false, false, false, false},
+    {FileOperationKind::kZeroRange, "zero-range", true, true, false, true},
+    {FileOperationKind::kCollapseRange, "collapse-range", true, true, false, true},
+    {FileOperationKind::kInsertRange, "insert-range", true, true, false, true},
+    {FileOperationKind::kAllocate, "allocate", true, false, false, false},
+    {FileOperationKind::kAppend, "append", true, false, true, true},
+    {FileOperationKind::kSyncWrite, "sync-write", true, false, true, true},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -37,10 +43,6 @@ const KindEntry* Find(FileOperationKind kind) {
     if (entry.kind == kind) return &entry;
   }
   return nullptr;
-}
-
-bool IsWrite(FileOperationKind kind) {
-  return kind == FileOperationKind::kWrite || kind == FileOperationKind::kDirectWrite;
 }
 
 }  // namespace
@@ -62,6 +64,12 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kMapUnmap,
       FileOperationKind::kDedupe,
       FileOperationKind::kLink,
+      FileOperationKind::kZeroRange,
+      FileOperationKind::kCollapseRange,
+      FileOperationKind::kInsertRange,
+      FileOperationKind::kAllocate,
+      FileOperationKind::kAppend,
+      FileOperationKind::kSyncWrite,
   };
   return kAll;
 }
@@ -96,6 +104,19 @@ bool HasUserBuffer(FileOperationKind kind) {
   return entry != nullptr && entry->has_buffer;
 }
 
+bool IsBufferedWriteCall(FileOperationKind kind) {
+  return kind == FileOperationKind::kWrite || kind == FileOperationKind::kAppend ||
+         kind == FileOperationKind::kSyncWrite;
+}
+
+bool IsWriteCall(FileOperationKind kind) {
+  return IsBufferedWriteCall(kind) || kind == FileOperationKind::kDirectWrite;
+}
+
+bool IsReadCall(FileOperationKind kind) {
+  return kind == FileOperationKind::kRead || kind == FileOperationKind::kDirectRead;
+}
+
 bool ChangesContents(FileOperationKind kind) {
   const KindEntry* entry = Find(kind);
   return entry != nullptr && entry->mutates;
@@ -116,7 +137,7 @@ std::string ToString(const FileOperation& operation) {
     absl::StrAppend(&text, " against file ", operation.other_file);
   }
   if (HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer) {
-    absl::StrAppend(&text, IsWrite(operation.kind) ? " from" : " into", " mapping of file ", operation.buffer_file,
+    absl::StrAppend(&text, IsWriteCall(operation.kind) ? " from" : " into", " mapping of file ", operation.buffer_file,
                     " at ", operation.buffer_offset_cells);
   }
   return text;
@@ -188,6 +209,9 @@ absl::Status ValidateOperation(const FileOperation& operation, size_t files) {
     if (operation.other_file == operation.file) {
       return absl::InvalidArgumentError("dedupe compares two different files");
     }
+  }
+  if (operation.kind == FileOperationKind::kAppend && operation.offset_cells != 0) {
+    return absl::InvalidArgumentError("an append begins at the end of the file: give its cells as [0, length)");
   }
   return CheckBuffer(operation, files);
 }

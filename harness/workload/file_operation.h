@@ -38,6 +38,12 @@ enum class FileOperationKind : uint8_t {
   kMapUnmap = 13,    // mmap and munmap of something else: a writer on mmap_lock
   kDedupe = 14,      // compares with other_file: two-inode locks; contents never equal
   kLink = 15,        // makes and removes a second name: directory and inode lock
+  kZeroRange = 16,   // fallocate: unwritten blocks over the range; the file grows to its end
+  kCollapseRange = 17,  // fallocate: takes the range out, what follows moves down
+  kInsertRange = 18,    // fallocate: puts a hole in, what follows moves up
+  kAllocate = 19,       // fallocate mode 0: blocks for the holes; the file grows to its end
+  kAppend = 20,         // O_APPEND write of length_cells; a history says where it came to lie
+  kSyncWrite = 21,      // O_DSYNC write
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
@@ -45,6 +51,10 @@ absl::Span<const FileOperationKind> AllFileOperationKinds();
 bool HasRange(FileOperationKind kind);            // offset_cells and length_cells are used
 bool NeedsPageAlignment(FileOperationKind kind);  // of that range
 bool HasUserBuffer(FileOperationKind kind);       // buffer_file is used
+// Write data that lies in the user buffer to `file`; read `file` into the user buffer.
+bool IsWriteCall(FileOperationKind kind);
+bool IsReadCall(FileOperationKind kind);
+bool IsBufferedWriteCall(FileOperationKind kind);
 bool ChangesContents(FileOperationKind kind);     // of `file`; a read into a mapping changes the buffer's file
 
 inline constexpr uint32_t kAnonymousBuffer = 0xffffffff;

@@ -96,9 +96,7 @@ absl::StatusOr<FileOperation> ParseOperationWords(Words& words) {
     ASSIGN_OR_RETURN(operation.other_file, words.Number("a file number"));
   }
   if (HasUserBuffer(operation.kind) && !words.done()) {
-    const bool writes =
-        operation.kind == FileOperationKind::kWrite || operation.kind == FileOperationKind::kDirectWrite;
-    RETURN_IF_ERROR(words.ExpectAll({writes ? "from" : "into", "mapping", "of", "file"}));
+    RETURN_IF_ERROR(words.ExpectAll({IsWriteCall(operation.kind) ? "from" : "into", "mapping", "of", "file"}));
     ASSIGN_OR_RETURN(operation.buffer_file, words.Number("a file number"));
     RETURN_IF_ERROR(words.Expect("at"));
     ASSIGN_OR_RETURN(operation.buffer_offset_cells, words.Number("the cell at which the buffer begins"));

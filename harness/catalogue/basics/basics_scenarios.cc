@@ -6,6 +6,7 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(MutexCounterScenario());
   registry.Add(DiningPhilosophersScenario());
   registry.Add(OperationsMixScenario());
+  registry.Add(FallocateMixScenario());
 }
 
 }  // namespace ordeal

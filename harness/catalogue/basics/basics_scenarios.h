@@ -10,6 +10,7 @@ namespace ordeal {
 ScenarioEntry MutexCounterScenario();
 ScenarioEntry DiningPhilosophersScenario();
 ScenarioEntry OperationsMixScenario();
+ScenarioEntry FallocateMixScenario();
 
 // All of them.
 void AddBasicsScenarios(Registry& registry);

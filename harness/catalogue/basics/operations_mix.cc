@@ -1,9 +1,38 @@
 // Everything at once: a generated workload of all operations on few files, with buffers that are mappings of the same
-// files and less memory than the files have pages, so that reclaim is always at work.
+// files and less memory than the files have pages, so that reclaim is always at work. The other mixes dwell on the rarer
+// operations of one kind, among the common ones.
 #include "harness/catalogue/basics/basics_scenarios.h"
 #include "harness/scenario/workload_scenario.h"
 
 namespace ordeal {
+namespace {
+
+ScenarioEntry Mix(ScenarioEntry entry, std::vector<OperationWeight> kinds) {
+  WorkloadShape shape;
+  shape.pages_per_file = 3;
+  shape.tasks = 3;
+  shape.processes = 2;
+  shape.operations_per_task = 3;
+  shape.kinds = std::move(kinds);
+  pagecache::WorldOptions options;
+  options.memory_folios = 10;
+  options.kswapd = true;
+  options.fault_around = true;
+  return GeneratedWorkload(std::move(entry), shape, options);
+}
+
+// What every mix has, so that the rarer operations meet reads, writes and mappings.
+std::vector<OperationWeight> Among(std::vector<OperationWeight> kinds) {
+  std::vector<OperationWeight> all = {
+      {FileOperationKind::kRead, 3},        {FileOperationKind::kWrite, 3}, {FileOperationKind::kDirectRead, 1},
+      {FileOperationKind::kDirectWrite, 2}, {FileOperationKind::kLoad, 2},  {FileOperationKind::kStore, 2},
+      {FileOperationKind::kTruncate, 1},    {FileOperationKind::kFsync, 1}, {FileOperationKind::kDropCaches, 1},
+  };
+  all.insert(all.end(), kinds.begin(), kinds.end());
+  return all;
+}
+
+}  // namespace
 
 ScenarioEntry OperationsMixScenario() {
   ScenarioEntry entry;
@@ -11,16 +40,21 @@ ScenarioEntry OperationsMixScenario() {
   entry.summary = "a generated mix of all operations on two files, short of memory";
   entry.filesystems = {"vfs", "vfs-2020", "xfs"};
   entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
-  WorkloadShape shape;
-  shape.pages_per_file = 3;
-  shape.tasks = 3;
-  shape.processes = 2;
-  shape.operations_per_task = 3;
-  pagecache::WorldOptions options;
-  options.memory_folios = 10;
-  options.kswapd = true;
-  options.fault_around = true;
-  return GeneratedWorkload(entry, shape, options);
+  return Mix(entry, AllOperations());
+}
+
+ScenarioEntry FallocateMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "fallocate-mix";
+  entry.summary = "a generated mix of fallocate, appends and synchronous writes among the common operations";
+  entry.filesystems = {"vfs", "xfs"};
+  return Mix(entry, Among({{FileOperationKind::kZeroRange, 2},
+                           {FileOperationKind::kCollapseRange, 3},
+                           {FileOperationKind::kInsertRange, 3},
+                           {FileOperationKind::kAllocate, 2},
+                           {FileOperationKind::kPunchHole, 1},
+                           {FileOperationKind::kAppend, 2},
+                           {FileOperationKind::kSyncWrite, 2}}));
 }
 
 }  // namespace ordeal
