@@ -222,6 +222,15 @@ int TaskExecutor::Execute(const FileOperation& operation) {
     case FileOperationKind::kCollapseRange: return Result(fallocate(file.fd, FALLOC_FL_COLLAPSE_RANGE, offset, length));
     case FileOperationKind::kInsertRange: return Result(fallocate(file.fd, FALLOC_FL_INSERT_RANGE, offset, length));
     case FileOperationKind::kAllocate: return Result(fallocate(file.fd, 0, offset, length));
+    case FileOperationKind::kClone: {
+      file_clone_range range = {};
+      range.src_fd = file.fd;
+      range.src_offset = static_cast<uint64_t>(offset);
+      range.src_length = static_cast<uint64_t>(length);
+      range.dest_offset = static_cast<uint64_t>(offset);
+      return Result(ioctl(files_.file(operation.other_file).fd, FICLONERANGE, &range));
+    }
+    case FileOperationKind::kUnshare: return Result(fallocate(file.fd, FALLOC_FL_UNSHARE_RANGE, offset, length));
     case FileOperationKind::kFadviseWillNeed: return posix_fadvise(file.fd, offset, length, POSIX_FADV_WILLNEED);
     case FileOperationKind::kMadviseWillNeed: {
       // madvise wants whole pages.

@@ -33,6 +33,7 @@ void VersionTable::MeasureFiles() {
   for (const OperationEvent& event : history_->events) {
     const FileOperation& operation = event.operation;
     if (HasRange(operation.kind)) touch(operation.file, uint64_t{operation.offset_cells} + operation.length_cells);
+    if (HasOtherFile(operation.kind)) touch(operation.other_file, uint64_t{operation.offset_cells} + operation.length_cells);
     if (operation.buffer_file != kAnonymousBuffer && HasUserBuffer(operation.kind)) {
       touch(operation.buffer_file, uint64_t{operation.buffer_offset_cells} + operation.length_cells);
     }
@@ -96,6 +97,9 @@ void VersionTable::AddSizeChanges(const OperationEvent& event) {
   } else if (operation.kind == FileOperationKind::kZeroRange || operation.kind == FileOperationKind::kAllocate) {
     const uint32_t size = operation.offset_cells + operation.length_cells;
     sizes_.push_back({operation.file, size, event.start, event.end, ok, false});
+  } else if (operation.kind == FileOperationKind::kClone) {
+    const uint32_t size = operation.offset_cells + (ok ? event.completed_cells : operation.length_cells);
+    sizes_.push_back({operation.other_file, size, event.start, event.end, ok, false});
   } else if (operation.kind == FileOperationKind::kCollapseRange) {  // to a size that depends on the old one
     sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, false, true});
   } else if (operation.kind == FileOperationKind::kInsertRange) {
@@ -111,6 +115,7 @@ void VersionTable::AddEvent(int index, const OperationEvent& event) {
   if (operation.kind == FileOperationKind::kCollapseRange || operation.kind == FileOperationKind::kInsertRange) {
     return AddMoved(event, version);
   }
+  if (operation.kind == FileOperationKind::kClone) return AddCloned(event, version);
   if (operation.kind == FileOperationKind::kPunchHole || operation.kind == FileOperationKind::kTruncate ||
       operation.kind == FileOperationKind::kZeroRange) {
     version.content = Version::Content::kZero;
@@ -123,6 +128,18 @@ void VersionTable::AddEvent(int index, const OperationEvent& event) {
   }
   if (IsWriteCall(operation.kind) || operation.kind == FileOperationKind::kStore) AddWritten(event, version);
   if (IsReadCall(operation.kind) && operation.buffer_file != kAnonymousBuffer) AddReadIntoMapping(event, version);
+}
+
+// The target takes each cell's value at some moment of the operation; one that was refused may not have come to all.
+void VersionTable::AddCloned(const OperationEvent& event, Version version) {
+  const FileOperation& operation = event.operation;
+  version.content = Version::Content::kCopy;
+  for (uint32_t i = 0; i < operation.length_cells; ++i) {
+    const uint32_t cell = operation.offset_cells + i;
+    if (version.certain && i >= event.completed_cells) return;  // the source ended here
+    version.source = {operation.file, cell};
+    Add({operation.other_file, cell}, version);
+  }
 }
 
 // Every cell from the offset on takes the value that another one had at some moment of the operation: what ran beside it may

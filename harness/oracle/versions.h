@@ -91,6 +91,7 @@ class VersionTable {
   void MeasureFiles();
   void AddEvent(int index, const OperationEvent& event);
   void AddWritten(const OperationEvent& event, Version version);
+  void AddCloned(const OperationEvent& event, Version version);
   void AddMoved(const OperationEvent& event, Version version);
   void AddReadIntoMapping(const OperationEvent& event, Version version);
   void AddSizeChanges(const OperationEvent& event);

@@ -6,7 +6,10 @@
 namespace ordeal::pagecache {
 
 void BlockAllocator::Reset() {
-  for (uint32_t i = 0; i < fresh_; ++i) owner_[i] = kNobody;
+  for (uint32_t i = 0; i < fresh_; ++i) {
+    owner_[i] = kNobody;
+    references_[i] = 0;
+  }
   freed_.clear();
   fresh_ = 0;
   allocated_ = 0;
@@ -22,17 +25,34 @@ uint32_t BlockAllocator::Allocate(uint32_t inode_number) {
     ++fresh_;
   }
   owner_[block] = inode_number;
+  references_[block] = 1;
   ++allocated_;
   return block;
 }
 
+void BlockAllocator::Share(uint32_t block) {
+  LD_CHECK(references_[block] > 0, "a free block cannot be shared");
+  owner_[block] = kShared;
+  ++references_[block];
+  ++allocated_;
+}
+
 void BlockAllocator::Free(uint32_t block, uint32_t inode_number) {
-  LD_CHECK(owner_[block] == inode_number,
+  const bool was_shared = owner_[block] == kShared && references_[block] > 0;
+  LD_CHECK(was_shared || owner_[block] == inode_number,
            absl::StrCat("inode ", inode_number, " frees block ", block, " of inode ", owner_[block]));
-  owner_[block] = kNobody;
-  freed_.push_back(block);
   --allocated_;
+  if (--references_[block] > 0) return;
+  owner_[block] = kNobody;
+  if (was_shared) return;
+  freed_.push_back(block);
   device_.block(block).fill(Stamp::Make(StampKind::kPoisonFree, 0, block * kPageCells, 0));
+}
+
+void BlockAllocator::FreeBusy(uint32_t block, uint32_t inode_number) {
+  LD_CHECK(references_[block] > 0, "a free block is freed");
+  if (owner_[block] == inode_number) owner_[block] = kShared;
+  Free(block, inode_number);
 }
 
 }  // namespace ordeal::pagecache

@@ -35,6 +35,8 @@ struct DirectSegment {
   std::array<Folio*, kPageCells> target{};         // null: anonymous
   std::array<uint8_t, kPageCells> target_cell{};
   uint32_t file_page = 0;
+  uint32_t block = 0;                              // that is written
+  bool cow = false;                                // it takes the place of a shared one when it is written
   bool submitted = false;
   bool done = false;
   bool failed = false;

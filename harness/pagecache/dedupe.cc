@@ -5,6 +5,7 @@
 
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/page_cache.h"
+#include "harness/pagecache/reflink.h"
 #include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
@@ -18,6 +19,7 @@ class DedupeCompare {
 
  private:
   Error ReadPage(Inode& inode, uint32_t page, Folio** folio);
+  bool Swap(const Inode& a, uint32_t a_page, const Inode& b, uint32_t b_page) const;
   World& world_;
 };
 
@@ -44,6 +46,27 @@ Error DedupeCompare::ReadPage(Inode& inode, uint32_t page, Folio** found) {
   return error;
 }
 
+// Which folio is locked first. B66: the first argument's. B66b: that with the lower index, whatever the files.
+bool DedupeCompare::Swap(const Inode& a, uint32_t a_page, const Inode& b, uint32_t b_page) const {
+  if (world_.bugs().Has(Bug::kB66DedupePageOrder)) return false;
+  if (world_.bugs().Has(Bug::kB66bDedupeEqualIndex)) return a_page > b_page;
+  return a.number > b.number || (&a == &b && a_page > b_page);
+}
+
+// Both ranges are equal and frozen. A folio that somebody dirtied past all locks (a pinned one) keeps its own block.
+void SharePages(World& world, Inode& first, uint32_t first_cell, Inode& second, uint32_t second_cell, uint32_t cells) {
+  if (first_cell % kPageCells != 0 || second_cell % kPageCells != 0) return;
+  for (uint32_t page = 0; page < cells / kPageCells; ++page) {
+    const uint32_t from = PageOf(first_cell) + page;
+    const uint32_t to = PageOf(second_cell) + page;
+    bool settled = true;
+    for (const Folio* folio : {first.mapping.pages[from], second.mapping.pages[to]}) {
+      settled &= folio == nullptr || (!folio->dirty_tag && !folio->writeback.is_set() && folio->pins == 0);
+    }
+    if (settled && &first != &second) Remap(world).SharePage(first, from, second, to);
+  }
+}
+
 Error DedupeCompare::Page(Inode& a, uint32_t a_cell, Inode& b, uint32_t b_cell, uint32_t cells) {
   for (;;) {
     Folio* fa = nullptr;
@@ -53,7 +76,7 @@ Error DedupeCompare::Page(Inode& a, uint32_t a_cell, Inode& b, uint32_t b_cell, 
       world_.memory().Put(*fa);
       return error;
     }
-    const bool swap = a.number > b.number || (&a == &b && PageOf(a_cell) > PageOf(b_cell));
+    const bool swap = Swap(a, PageOf(a_cell), b, PageOf(b_cell));
     (swap ? fb : fa)->lock.Lock();
     if (fa != fb) (swap ? fa : fb)->lock.Lock();
     const bool valid = fa->mapping == &a.mapping && fb->mapping == &b.mapping && fa->uptodate && fb->uptodate;
@@ -96,6 +119,7 @@ Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, u
     at += cells;
     if (result.error == Error::kOk) result.cells_done = at;
   }
+  if (result.error == Error::kOk) SharePages(*this, first, first_offset_cells, second, second_offset_cells, result.cells_done);
   fs_.TwoInodesExit(*this, first, second);
   return Finish(std::move(result));
 }

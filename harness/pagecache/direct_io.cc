@@ -47,7 +47,8 @@ class DirectIo {
   void Submit(DirectSegment& segment, RequestKind kind, uint32_t block);
   void WaitAll();
   bool MapForRead(uint32_t page, uint32_t* block);
-  uint32_t MapForWrite(uint32_t page);
+  void MapForWrite(DirectSegment& segment);
+  void EndSegment(DirectSegment& segment);
   Error ZeroSegment(DirectSegment& segment, uint32_t cells);
   void SubmitReads(uint32_t size, Result* result);
   void SubmitWrites(Result* result);
@@ -133,15 +134,19 @@ bool DirectIo::MapForRead(uint32_t page, uint32_t* block) {
   return extent.kind == ExtentKind::kWritten;
 }
 
-uint32_t DirectIo::MapForWrite(uint32_t page) {
-  uint32_t block = 0;
-  if (MapForRead(page, &block)) return block;
+void DirectIo::MapForWrite(DirectSegment& segment) {
+  if (MapForRead(segment.file_page, &segment.block) && !world_.allocator().shared(segment.block)) return;
   inode_.extent_lock.LockExclusive();
-  Extent& extent = inode_.extents[page];
-  if (!extent.has_block()) extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
-  block = extent.block;
+  Extent& extent = inode_.extents[segment.file_page];
+  segment.cow = extent.has_block() && world_.allocator().shared(extent.block);
+  if (segment.cow) {
+    segment.block = world_.allocator().Allocate(inode_.disk.number);
+    ++inode_.cow_blocks;
+  } else {
+    if (!extent.has_block()) extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
+    segment.block = extent.block;
+  }
   inode_.extent_lock.UnlockExclusive();
-  return block;
 }
 
 // A hole reads as zeros; the CPU stores them, with ordinary page faults.
@@ -207,10 +212,28 @@ void DirectIo::SubmitWrites(Result* result) {
     const uint32_t first = segment.file_page * kPageCells - io_.offset_cells;
     result->error = ReachUser(false, [&] { return PinSegment(segment, kPageCells, false); });
     if (result->error != Error::kOk) return;
-    const uint32_t block = MapForWrite(segment.file_page);
+    MapForWrite(segment);
     std::copy_n(io_.stamps.begin() + first, kPageCells, segment.data.begin());
-    Submit(segment, RequestKind::kDirectWrite, block);
+    Submit(segment, RequestKind::kDirectWrite, segment.block);
     result->cells_done += kPageCells;
+  }
+}
+
+// Under the extent lock. Other direct I/O may still use the block that a copy on write replaces, so the allocator will not reuse
+// it at once.
+void DirectIo::EndSegment(DirectSegment& segment) {
+  Extent& extent = inode_.extents[segment.file_page];
+  const bool written = segment.submitted && !segment.failed;
+  if (!segment.cow) {
+    if (written && extent.kind == ExtentKind::kUnwritten) extent.kind = ExtentKind::kWritten;
+    return;
+  }
+  --inode_.cow_blocks;
+  if (written) {
+    if (extent.has_block()) world_.allocator().FreeBusy(extent.block, inode_.disk.number);
+    extent = {ExtentKind::kWritten, segment.block};
+  } else {
+    world_.allocator().Free(segment.block, inode_.disk.number);
   }
 }
 
@@ -218,11 +241,7 @@ void DirectIo::SubmitWrites(Result* result) {
 void DirectIo::EndWrite(Result* result) {
   if (result->cells_done == 0) return;
   inode_.extent_lock.LockExclusive();
-  for (const DirectSegment& segment : segments_) {
-    Extent& extent = inode_.extents[segment.file_page];
-    const bool written = segment.submitted && !segment.failed;
-    if (written && extent.kind == ExtentKind::kUnwritten) extent.kind = ExtentKind::kWritten;
-  }
+  for (DirectSegment& segment : segments_) EndSegment(segment);
   inode_.extent_lock.UnlockExclusive();
   const bool failed = std::any_of(segments_.begin(), segments_.end(), [](const auto& s) { return s.failed; });
   if (failed) {

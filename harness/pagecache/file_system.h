@@ -128,6 +128,9 @@ class FileSystem {
   // P18: two files of one dedupe; `first` and `second` in argument order.
   virtual void TwoInodesEnter(World& world, Inode& first, Inode& second) const;
   virtual void TwoInodesExit(World& world, Inode& first, Inode& second) const;
+  // P18: source and target of a clone.
+  virtual void RemapEnter(World& world, Inode& source, Inode& target) const { TwoInodesEnter(world, source, target); }
+  virtual void RemapExit(World& world, Inode& source, Inode& target) const { TwoInodesExit(world, source, target); }
   // Around forced readahead (fadvise, madvise WILLNEED).
   virtual void ForceReadaheadEnter(World& world, Inode& inode) const {}
   virtual void ForceReadaheadExit(World& world, Inode& inode) const {}

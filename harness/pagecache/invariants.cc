@@ -130,12 +130,14 @@ class Checker {
     uint32_t mapped = 0;
     for (int i = 0; i < world_.inodes(); ++i) {
       const Inode& inode = world_.inode(i);
+      mapped += inode.cow_blocks;
       if (inode.node != 0) continue;  // one disk inode for all nodes
       for (uint32_t page = 0; page < kFilePagesMax; ++page) {
         const Extent& extent = inode.extents[page];
         if (!extent.has_block()) continue;
         ++mapped;
-        if (allocator.owner(extent.block) != inode.disk.number) {
+        const uint32_t owner = allocator.owner(extent.block);
+        if (owner != inode.disk.number && owner != BlockAllocator::kShared) {
           Report("S6", "a mapped block belongs to its inode",
                  absl::StrCat("block ", extent.block, " at page ", page, " of inode ", inode.number));
         }

@@ -112,9 +112,14 @@ class World {
   Result DropCaches(Inode& file);
   // mmap and munmap of anonymous memory: takes mmap_lock for writing, twice.
   Result MapUnmap(Mm& mm);
-  // Compares two ranges under the two-inode locks. kDiffers if they do (always, with stamps); kOk and nothing changed if equal.
+  // Compares two ranges under the two-inode locks. kDiffers if they do; equal whole pages share blocks
+  // afterwards (with stamps only what was cloned is equal).
   Result Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, uint32_t second_offset_cells,
                 uint32_t length_cells);
+  // The target shares the source's blocks of the range (FICLONERANGE; whole pages, but the source may end in the last one).
+  Result Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_t length_cells, uint32_t target_offset_cells);
+  // Blocks of its own for the shared ones of the range.
+  Result Unshare(Inode& file, uint32_t offset_cells, uint32_t length_cells);
   // A second name, and its removal, in the root directory.
   Result Link(Inode& file);
   Result Unlink(Inode& file);

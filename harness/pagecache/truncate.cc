@@ -74,7 +74,7 @@ void Truncation::FreeBlocks(Inode& inode, uint32_t begin, uint32_t end) {
   for (uint32_t page = begin; page < end; ++page) {
     Extent& extent = inode.extents[page];
     if (extent.has_block()) {
-      if (world_.device().HasWriteInFlight(extent.block)) {
+      if (!world_.allocator().shared(extent.block) && world_.device().HasWriteInFlight(extent.block)) {
         world_.NoteViolation("S6", "no write is in flight to a freed block",
                              absl::StrCat("page ", page, " of inode ", inode.number, " is freed while it is written"));
       }

@@ -216,6 +216,9 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kCollapseRange: return world_.CollapseRange(file, offset, length);
     case FileOperationKind::kInsertRange: return world_.InsertRange(file, offset, length);
     case FileOperationKind::kAllocate: return world_.Allocate(file, offset, length);
+    case FileOperationKind::kClone:
+      return world_.Clone(file, File(operation.other_file, mm), offset, length, offset);
+    case FileOperationKind::kUnshare: return world_.Unshare(file, offset, length);
     case FileOperationKind::kLink: {
       const Result linked = world_.Link(file);
       return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;

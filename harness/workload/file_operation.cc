@@ -36,6 +36,8 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kAllocate, "allocate", true, false, false, false},
     {FileOperationKind::kAppend, "append", true, false, true, true},
     {FileOperationKind::kSyncWrite, "sync-write", true, false, true, true},
+    {FileOperationKind::kClone, "clone", true, true, false, false},
+    {FileOperationKind::kUnshare, "unshare", true, true, false, false},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -70,6 +72,8 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kAllocate,
       FileOperationKind::kAppend,
       FileOperationKind::kSyncWrite,
+      FileOperationKind::kClone,
+      FileOperationKind::kUnshare,
   };
   return kAll;
 }
@@ -117,6 +121,10 @@ bool IsReadCall(FileOperationKind kind) {
   return kind == FileOperationKind::kRead || kind == FileOperationKind::kDirectRead;
 }
 
+bool HasOtherFile(FileOperationKind kind) {
+  return kind == FileOperationKind::kDedupe || kind == FileOperationKind::kClone;
+}
+
 bool ChangesContents(FileOperationKind kind) {
   const KindEntry* entry = Find(kind);
   return entry != nullptr && entry->mutates;
@@ -136,6 +144,7 @@ std::string ToString(const FileOperation& operation) {
   if (operation.kind == FileOperationKind::kDedupe) {
     absl::StrAppend(&text, " against file ", operation.other_file);
   }
+  if (operation.kind == FileOperationKind::kClone) absl::StrAppend(&text, " to file ", operation.other_file);
   if (HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer) {
     absl::StrAppend(&text, IsWriteCall(operation.kind) ? " from" : " into", " mapping of file ", operation.buffer_file,
                     " at ", operation.buffer_offset_cells);
@@ -202,12 +211,13 @@ absl::Status ValidateOperation(const FileOperation& operation, size_t files) {
   if (HasRange(operation.kind)) {
     if (absl::Status status = CheckRange(operation); !status.ok()) return status;
   }
-  if (operation.kind == FileOperationKind::kDedupe) {
+  if (HasOtherFile(operation.kind)) {
     if (absl::Status status = CheckFile(operation.other_file, files, "other file"); !status.ok()) {
       return status;
     }
     if (operation.other_file == operation.file) {
-      return absl::InvalidArgumentError("dedupe compares two different files");
+      return absl::InvalidArgumentError(
+          operation.kind == FileOperationKind::kDedupe ? "dedupe compares two different files" : "clone needs two files");
     }
   }
   if (operation.kind == FileOperationKind::kAppend && operation.offset_cells != 0) {

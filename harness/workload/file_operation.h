@@ -36,7 +36,7 @@ enum class FileOperationKind : uint8_t {
   kFsync = 11,       // write back the whole file and wait
   kDropCaches = 12,  // reclaim of the file's clean folios
   kMapUnmap = 13,    // mmap and munmap of something else: a writer on mmap_lock
-  kDedupe = 14,      // compares with other_file: two-inode locks; contents never equal
+  kDedupe = 14,      // compares with other_file: two-inode locks; shares the blocks of what is equal
   kLink = 15,        // makes and removes a second name: directory and inode lock
   kZeroRange = 16,   // fallocate: unwritten blocks over the range; the file grows to its end
   kCollapseRange = 17,  // fallocate: takes the range out, what follows moves down
@@ -44,6 +44,8 @@ enum class FileOperationKind : uint8_t {
   kAllocate = 19,       // fallocate mode 0: blocks for the holes; the file grows to its end
   kAppend = 20,         // O_APPEND write of length_cells; a history says where it came to lie
   kSyncWrite = 21,      // O_DSYNC write
+  kClone = 22,          // other_file shares the blocks of the range, at the same place
+  kUnshare = 23,        // blocks of its own for the shared ones
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
@@ -55,6 +57,7 @@ bool HasUserBuffer(FileOperationKind kind);       // buffer_file is used
 bool IsWriteCall(FileOperationKind kind);
 bool IsReadCall(FileOperationKind kind);
 bool IsBufferedWriteCall(FileOperationKind kind);
+bool HasOtherFile(FileOperationKind kind);
 bool ChangesContents(FileOperationKind kind);     // of `file`; a read into a mapping changes the buffer's file
 
 inline constexpr uint32_t kAnonymousBuffer = 0xffffffff;
@@ -69,7 +72,7 @@ struct FileOperation {
   // The user buffer of reads and writes: anonymous memory, or a shared mapping of a file.
   uint32_t buffer_file = kAnonymousBuffer;
   uint32_t buffer_offset_cells = 0;
-  uint32_t other_file = 0;  // kDedupe
+  uint32_t other_file = 0;  // HasOtherFile
 };
 // "direct-write file 0 cells [4, 8) from mapping of file 1 at 0".
 std::string ToString(const FileOperation& operation);

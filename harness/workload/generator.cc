@@ -25,7 +25,7 @@ class Generator {
       operation.offset_cells = Below(pages_max() * kPageCells + 1);
     }
     if (HasRange(operation.kind)) PickRange(&operation);
-    if (operation.kind == FileOperationKind::kDedupe) {
+    if (HasOtherFile(operation.kind)) {
       operation.other_file = (operation.file + 1 + Below(shape_.files - 1)) % shape_.files;
     }
     if (HasUserBuffer(operation.kind)) PickBuffer(&operation);
@@ -90,8 +90,8 @@ absl::Status CheckShape(const WorkloadShape& shape) {
   }
   uint64_t weights = 0;
   for (const OperationWeight& kind : shape.kinds) {
-    if (kind.kind == FileOperationKind::kDedupe && shape.files < 2) {
-      return absl::InvalidArgumentError("dedupe needs two files");
+    if (HasOtherFile(kind.kind) && shape.files < 2) {
+      return absl::InvalidArgumentError(absl::StrCat(FileOperationKindName(kind.kind), " needs two files"));
     }
     weights += kind.weight;
   }

@@ -91,8 +91,8 @@ absl::StatusOr<FileOperation> ParseOperationWords(Words& words) {
     ASSIGN_OR_RETURN(operation.offset_cells, words.Number("the new size in cells"));
   }
   if (HasRange(operation.kind)) RETURN_IF_ERROR(ParseRange(words, &operation));
-  if (operation.kind == FileOperationKind::kDedupe) {
-    RETURN_IF_ERROR(words.ExpectAll({"against", "file"}));
+  if (HasOtherFile(operation.kind)) {
+    RETURN_IF_ERROR(words.ExpectAll({operation.kind == FileOperationKind::kClone ? "to" : "against", "file"}));
     ASSIGN_OR_RETURN(operation.other_file, words.Number("a file number"));
   }
   if (HasUserBuffer(operation.kind) && !words.done()) {

@@ -7,6 +7,7 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(DiningPhilosophersScenario());
   registry.Add(OperationsMixScenario());
   registry.Add(FallocateMixScenario());
+  registry.Add(CloneMixScenario());
 }
 
 }  // namespace ordeal

@@ -11,6 +11,7 @@ ScenarioEntry MutexCounterScenario();
 ScenarioEntry DiningPhilosophersScenario();
 ScenarioEntry OperationsMixScenario();
 ScenarioEntry FallocateMixScenario();
+ScenarioEntry CloneMixScenario();
 
 // All of them.
 void AddBasicsScenarios(Registry& registry);

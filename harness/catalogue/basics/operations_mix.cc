@@ -57,4 +57,16 @@ ScenarioEntry FallocateMixScenario() {
                            {FileOperationKind::kSyncWrite, 2}}));
 }
 
+ScenarioEntry CloneMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "clone-mix";
+  entry.summary = "a generated mix of clone, dedupe and unshare among the common operations";
+  entry.filesystems = {"vfs", "xfs"};
+  return Mix(entry, Among({{FileOperationKind::kClone, 5},
+                           {FileOperationKind::kDedupe, 3},
+                           {FileOperationKind::kUnshare, 2},
+                           {FileOperationKind::kPunchHole, 1},
+                           {FileOperationKind::kCollapseRange, 1}}));
+}
+
 }  // namespace ordeal
