@@ -49,26 +49,24 @@ ClusterLockStatus ClusterLock::Lock(DlmMode mode, ClusterLockOptions options, lo
   if (HeldByCurrent() && !bugs_.no_holder_tracking) return Nest(mode);
   if (waits) dlm_.NoteAcquire(resource_, mode, false, site);
   bool posted = false;
-  uint64_t grants = grants_;  // when it posted, or lost what it was granted then
+  uint64_t grants = grants_;  // when it posted
   for (;;) {
     const Next next = Decide(mode);
     if (next == Next::kTake) break;
     if (next == Next::kPost) {
       if (posted && options.no_queue) return GiveUp(false, waits, site);
+      const bool lost = posted && grants != grants_;  // granted, and given down before this task could take it
       posted = true;
       grants = grants_;
       Post(mode, granted_ == kNoDlmMode ? Action::kAttach : Action::kConvert, options.no_queue, false);
+      if (lost) scheduler_.NoteRetry(RetryReason::kOther, static_cast<uint64_t>(mode), site);
       continue;
     }
     // Whoever comes by ends the turn of the one for whom the conversion was made.
     Clear(kUpconvertFinishing);
     if (Has(kBlocked)) worker_.Kick();
     if (options.nonblock) return GiveUp(posted, waits, site);
-    if (posted && grants != grants_) {  // it was granted, and given down before this task could take it
-      grants = grants_;
-      scheduler_.NoteRetry(RetryReason::kOther, static_cast<uint64_t>(mode), site);
-    }
-    if (Decide(mode) == Next::kWait) Sleep(site);
+    Sleep(site);
   }
   Take(mode);
   if (!waits) dlm_.NoteAcquire(resource_, mode, true, site);

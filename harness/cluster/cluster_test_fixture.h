@@ -60,7 +60,7 @@ class ClusterTest : public ::testing::Test {
   void Settle() {
     while (!cluster().network().idle()) scheduler().Sleep(kStepNs);
   }
-  // A task of no node that acts when all messages have been dealt with, in the order of `ticks`.
+  // Long enough for all messages of one exchange: tasks that sleep fewer ticks act first.
   void SleepTicks(int ticks) { scheduler().Sleep(ticks * 1000 * kStepNs); }
   std::vector<std::string> Violations() const {
     std::vector<std::string> signatures;
@@ -77,7 +77,7 @@ class ClusterTest : public ::testing::Test {
     return text;
   }
 
-  mutable Simulation sim_{{.steps_max = 40'000, .idle_steps_max = 20'000}};
+  mutable Simulation sim_{{.steps_max = 40'000, .idle_steps_max = 20'000, .retry_repeats_max = 50}};
   ChoiceRecorder choices_;
   ClusterOptions cluster_options_;
   DlmOptions dlm_options_;
