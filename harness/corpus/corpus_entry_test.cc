@@ -91,8 +91,8 @@ TEST(CorpusEntryTest, NewerFormatIsRefusedBeforeAnythingElse) {
 }
 
 TEST(CorpusEntryTest, OtherSemanticsAreRefusedWithTheRemedy) {
-  const std::string error = ErrorOf(Edited("semantics_version: 1", "semantics_version: 9"));
-  EXPECT_THAT(error, HasSubstr("f.txtpb:3: recorded with semantics version 9; this ordeal has 1"));
+  const std::string error = ErrorOf(Edited(absl::StrCat("semantics_version: ", kSemanticsVersion), "semantics_version: 9"));
+  EXPECT_THAT(error, HasSubstr("f.txtpb:3: recorded with semantics version 9; this ordeal has 2"));
   EXPECT_THAT(error, HasSubstr("record it again with 'ordeal run --save=DIR'"));
 }
 
