@@ -276,10 +276,13 @@ bool PageFault::Mkwrite(Folio& folio) {
   if (put_off_) return false;
   folio.lock.Lock();
   world_.scheduler().Point(OperationKind::kRead, file_.id);
-  const bool ours = folio.mapping == &mapping || Filemap(world_).SkipsRecheck(folio);
+  const bool ours = folio.mapping == &mapping || Filemap(world_).SkipsRecheck(folio) ||
+                    world_.bugs().Has(Bug::kB05MkwriteVsPunch);
   const bool valid = ours && page_ * kPageCells < file_.i_size;
-  if (valid) {
+  if (valid && folio.mapping == &mapping) {
     world_.fs().MkwriteFolio(world_, folio);
+  } else if (valid) {
+    Writeback(world_).Reserve(file_, page_);  // a switched-on bug: for a folio that is no longer the file's
   } else {
     folio.lock.Unlock();
   }
@@ -313,7 +316,8 @@ void PageFault::MapAround() {
     if (folio == nullptr) continue;
     if (folio->uptodate && folio->lock.TryLock()) {
       Pte& entry = mm_.FindVma(file_)->table[index];
-      const bool valid = folio->mapping == &mapping && folio->uptodate && index * kPageCells < file_.i_size;
+      const bool ours = folio->mapping == &mapping || world_.bugs().Has(Bug::kB07FaultAroundNoRecheck);
+      const bool valid = ours && folio->uptodate && index * kPageCells < file_.i_size;
       if (valid && entry.folio == nullptr) {
         entry = {folio, false, false};
         ++folio->mapcount;

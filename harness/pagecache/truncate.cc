@@ -8,6 +8,9 @@
 
 namespace ordeal::pagecache {
 
+// B08: what a fault maps after the first pass stays mapped.
+bool Truncation::UnmapsOnce() const { return world_.bugs().Has(Bug::kB08TruncateUnmapsOnce); }
+
 bool Truncation::DropPage(Inode& inode, uint32_t page) {
   Filemap filemap(world_);
   if (inode.mapping.pages[page] == nullptr) return false;
@@ -16,7 +19,7 @@ bool Truncation::DropPage(Inode& inode, uint32_t page) {
   folio->lock.Lock();
   if (folio->mapping == &inode.mapping) {
     if (folio->writeback.is_set()) folio->writeback.WaitClear();
-    if (folio->mapcount > 0) filemap.Unmap(*folio);
+    if (folio->mapcount > 0 && !UnmapsOnce()) filemap.Unmap(*folio);
     filemap.Remove(*folio);
   }
   folio->lock.Unlock();
@@ -34,7 +37,7 @@ void Truncation::DropPages(Inode& inode, uint32_t begin, uint32_t end) {
     world_.scheduler().Point(OperationKind::kRead, inode.mapping.i_pages.id());
     for (uint32_t page = begin; page < end; ++page) found |= DropPage(inode, page);
   }
-  filemap.UnmapRange(inode, begin, end);
+  if (!UnmapsOnce()) filemap.UnmapRange(inode, begin, end);
 }
 
 Error Truncation::ZeroToPageEnd(Inode& inode, uint32_t cell) {
@@ -126,7 +129,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
       truncation.DropPages(file, first, kFilePagesMax);
       // Stores that came between the zeroing and the new size (truncate_inode_pages_range zeroes the partial page again).
       truncation.ZeroToPageEnd(file, size_cells);
-      const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent();
+      const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent() && fs_.InvalidateKeepsFoliosOut();
       file.dropped = {frozen, first, kFilePagesMax, lockdep::Site::Here()};
       result.site = lockdep::Site::Here();
       truncation.FreeBlocks(file, first, kFilePagesMax);

@@ -23,6 +23,7 @@ class Truncation {
   bool Invalidate(Inode& inode, uint32_t begin, uint32_t end);
 
  private:
+  bool UnmapsOnce() const;
   bool DropPage(Inode& inode, uint32_t page);
 
   World& world_;
