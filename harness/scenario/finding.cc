@@ -9,7 +9,7 @@ constexpr struct {
 } kNames[] = {
     {FindingKind::kDeadlock, "deadlock"},    {FindingKind::kLockOrder, "lock-order"}, {FindingKind::kData, "data"},
     {FindingKind::kInvariant, "invariant"},  {FindingKind::kLivelock, "livelock"},    {FindingKind::kLeak, "leak"},
-    {FindingKind::kLockUsage, "lock-usage"},
+    {FindingKind::kLockUsage, "lock-usage"}, {FindingKind::kStarvation, "starvation"},
 };
 
 }  // namespace

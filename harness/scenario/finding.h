@@ -22,6 +22,7 @@ enum class FindingKind : uint8_t {
   kLivelock = 5,   // steps without progress
   kLeak = 6,       // locks, pins, folios or I/O left at the end
   kLockUsage = 7,  // unbalanced release, sleep in atomic context
+  kStarvation = 8, // a waiter is passed over beyond the bound
 };
 // "deadlock", "lock-order", "data" ...
 const char* FindingKindName(FindingKind kind);
@@ -33,6 +34,7 @@ struct Finding {
   std::string summary;             // one line
   std::string details;             // the splat, the wait-for cycle, the cells and versions: many lines
   std::vector<std::string> sites;  // file:line of both sides
+  std::vector<uint32_t> operations;  // ids of the operations of the history that it is about, for its timeline
 };
 
 }  // namespace ordeal

@@ -24,8 +24,11 @@ std::string RoleAndOperation(const Deadlock::Waiter& waiter) {
 }
 
 std::string DescribeWaiter(const Deadlock::Waiter& waiter) {
-  return absl::StrCat("task ", Index(waiter.task), " (", waiter.task_name, ") waits to ",
-                      OperationKindName(waiter.kind), " ", waiter.object, " at ", waiter.site.ToString());
+  std::string text = absl::StrCat("task ", Index(waiter.task), " (", waiter.task_name, ") waits to ",
+                                  OperationKindName(waiter.kind), " ", waiter.object, " at ", waiter.site.ToString());
+  if (waiter.any_of.empty()) return text;
+  const auto number = [](std::string* out, TaskId task) { absl::StrAppend(out, Index(task)); };
+  return absl::StrCat(text, ", for which any of the tasks ", absl::StrJoin(waiter.any_of, ", ", number), " would do");
 }
 
 void AddSite(const lockdep::Site& site, std::vector<std::string>* sites) {
@@ -66,28 +69,6 @@ FindingKind KindOf(lockdep::ViolationKind kind) {
 
 }  // namespace
 
-std::string RenderTimeline(const Scheduler& scheduler, absl::Span<const TaskId> tasks, size_t steps_max) {
-  std::vector<const TraceStep*> steps;
-  for (const TraceStep& step : scheduler.trace()) {
-    if (tasks.empty() || std::find(tasks.begin(), tasks.end(), step.task) != tasks.end()) steps.push_back(&step);
-  }
-  const size_t first = steps.size() > steps_max ? steps.size() - steps_max : 0;
-  std::string text;
-  for (size_t i = first; i < steps.size(); ++i) {
-    const TraceStep& step = *steps[i];
-    absl::StrAppend(&text, "  step ", step.step, "  task ", Index(step.task), " ");
-    if (step.task != kNoTask) absl::StrAppend(&text, "(", scheduler.task_name(step.task), ") ");
-    if (step.note.empty()) {
-      absl::StrAppend(&text, OperationKindName(step.operation.kind));
-      if (step.operation.object != kNoObject) absl::StrAppend(&text, " ", scheduler.ObjectName(step.operation.object));
-    } else {
-      absl::StrAppend(&text, step.note);
-    }
-    text += '\n';
-  }
-  return text;
-}
-
 Finding DeadlockFinding(const Scheduler& scheduler) {
   const Deadlock& deadlock = scheduler.deadlock();
   Finding finding;
@@ -108,7 +89,12 @@ Finding DeadlockFinding(const Scheduler& scheduler) {
     AddSite(waiter.site, &finding.sites);
     involved.push_back(waiter.task);
   }
-  if (deadlock.is_cycle && deadlock.blocked.size() > deadlock.cycle.size()) {
+  if (!deadlock.knot.empty()) finding.details += "who would do as well, but is stuck, too:\n";
+  for (const Deadlock::Waiter& waiter : deadlock.knot) {
+    absl::StrAppend(&finding.details, "  ", DescribeWaiter(waiter), "\n");
+    involved.push_back(waiter.task);
+  }
+  if (deadlock.is_cycle && deadlock.blocked.size() > involved.size()) {
     finding.details += "blocked behind them:\n";
     for (const Deadlock::Waiter& waiter : deadlock.blocked) {
       if (std::find(involved.begin(), involved.end(), waiter.task) == involved.end()) {
@@ -116,20 +102,108 @@ Finding DeadlockFinding(const Scheduler& scheduler) {
       }
     }
   }
-  const std::string timeline = RenderTimeline(scheduler, involved);
+  const std::string timeline = RenderTimeline(scheduler, {.tasks = involved, .blocked = involved});
   if (!timeline.empty()) absl::StrAppend(&finding.details, "the last steps of these tasks:\n", timeline);
   return finding;
 }
 
+namespace {
+
+std::string DescribeRetrier(const Retrier& retrier) {
+  return absl::StrCat("task ", Index(retrier.task), " (", retrier.task_name, ") retries because of ",
+                      RetryReasonName(retrier.reason), " at ", retrier.site.ToString(), ", ", retrier.count, " times");
+}
+
+// What retries, without how many tasks do.
+std::string ReasonsOf(const std::vector<Retrier>& retriers) {
+  std::vector<std::string> reasons;
+  for (const Retrier& retrier : retriers) reasons.push_back(RetryReasonName(retrier.reason));
+  std::sort(reasons.begin(), reasons.end());
+  reasons.erase(std::unique(reasons.begin(), reasons.end()), reasons.end());
+  return absl::StrJoin(reasons, ", ");
+}
+
+void AddRetries(const Scheduler& scheduler, Finding* finding) {
+  const std::string retries = scheduler.retries().ToString();
+  if (!retries.empty()) absl::StrAppend(&finding->details, "retries of the run, by reason:\n", retries);
+}
+
+void AddTimeline(const Scheduler& scheduler, const Timeline& timeline, Finding* finding) {
+  const std::string text = RenderTimeline(scheduler, timeline);
+  if (!text.empty()) absl::StrAppend(&finding->details, "the last steps:\n", text);
+}
+
+}  // namespace
+
 Finding LivelockFinding(const Scheduler& scheduler) {
+  const std::vector<Retrier>& retriers = scheduler.livelock().retriers;
   Finding finding;
   finding.kind = FindingKind::kLivelock;
-  finding.signature = "livelock: no operation completes";
-  finding.summary = absl::StrCat("livelock: ", scheduler.steps(), " steps, and no operation completes any more");
-  finding.details = scheduler.DescribeTasks();
-  const std::string timeline = RenderTimeline(scheduler, {});
-  if (!timeline.empty()) absl::StrAppend(&finding.details, "the last steps:\n", timeline);
+  Timeline timeline{.steps_max = 6};
+  if (retriers.empty()) {
+    finding.signature = "livelock: no operation completes";
+    finding.summary = absl::StrCat("livelock: ", scheduler.steps(), " steps, and no operation completes any more");
+  } else {
+    finding.signature = absl::StrCat("livelock: retries because of ", ReasonsOf(retriers));
+    finding.summary = absl::StrCat("livelock: ", retriers.front().task_name, " retries because of ",
+                                   ReasonsOf(retriers), " in the same state, and no operation completes");
+    finding.details = "who retries, and finds the same each time:\n";
+  }
+  for (const Retrier& retrier : retriers) {
+    absl::StrAppend(&finding.details, "  ", DescribeRetrier(retrier), "\n");
+    AddSite(retrier.site, &finding.sites);
+    timeline.tasks.push_back(retrier.task);
+  }
+  absl::StrAppend(&finding.details, "all tasks:\n", scheduler.DescribeTasks());
+  AddRetries(scheduler, &finding);
+  AddTimeline(scheduler, timeline, &finding);
   return finding;
+}
+
+Finding StarvationFinding(const Scheduler& scheduler) {
+  const Starvation& starvation = scheduler.starvation();
+  Finding finding;
+  finding.kind = FindingKind::kStarvation;
+  finding.signature = absl::StrCat("starvation: ", RoleAndOperation(starvation.waiter));
+  finding.summary = absl::StrCat("starvation: ", starvation.waiter.task_name, " waits to ",
+                                 RoleAndOperation(starvation.waiter), ", and ", starvation.bypasses,
+                                 " later arrivals were served before it");
+  finding.details = absl::StrCat(DescribeWaiter(starvation.waiter), "\nwho passed it:\n");
+  Timeline timeline{.tasks = {starvation.waiter.task}, .blocked = {starvation.waiter.task}};
+  for (const Starvation::Passer& passer : starvation.passers) {
+    absl::StrAppend(&finding.details, "  task ", Index(passer.task), " (", passer.task_name, ") ", passer.times,
+                    passer.times == 1 ? " time\n" : " times\n");
+    timeline.tasks.push_back(passer.task);
+  }
+  AddSite(starvation.waiter.site, &finding.sites);
+  AddTimeline(scheduler, timeline, &finding);
+  return finding;
+}
+
+Finding ExcessiveRetriesFinding(const Scheduler& scheduler, const Retrier& retrier) {
+  Finding finding;
+  finding.kind = FindingKind::kLivelock;
+  finding.signature = absl::StrCat("livelock: an operation retries beyond the bound because of ",
+                                   RetryReasonName(retrier.reason));
+  finding.summary = absl::StrCat("livelock: one operation of ", retrier.task_name, " retries more than ",
+                                 retrier.count - 1, " times because of ", RetryReasonName(retrier.reason));
+  finding.details = absl::StrCat(DescribeRetrier(retrier), "\n");
+  AddSite(retrier.site, &finding.sites);
+  AddRetries(scheduler, &finding);
+  AddTimeline(scheduler, {.tasks = {retrier.task}}, &finding);
+  return finding;
+}
+
+std::string FairVerdict(RunEndKind unfair, RunEndKind fair) {
+  const bool starves = unfair == RunEndKind::kStarvation;
+  switch (fair) {
+    case RunEndKind::kCompleted:
+      return starves ? "verdict: the schedule starves it; under a fair one, from its first being passed, everybody is served"
+                     : "verdict: starvation; under a fair schedule, from the first sight of that state, every operation completes";
+    case RunEndKind::kStarvation: return "verdict: starvation, under a fair schedule, too";
+    case RunEndKind::kDeadlock: return "verdict: under a fair schedule from there it deadlocks";
+    default: return "verdict: livelock; under a fair schedule from there no operation completes either";
+  }
 }
 
 Finding ViolationFinding(const lockdep::Violation& violation) {
@@ -159,6 +233,7 @@ Finding DataFinding(const History& history, const DataViolation& violation) {
   for (const OperationEvent& event : history.events) absl::StrAppend(&finding.details, "  ", ToString(event), "\n");
   for (const int event : {violation.reader_event, violation.other_event}) {
     if (event < 0) continue;
+    finding.operations.push_back(history.events[static_cast<size_t>(event)].id);
     const std::string site = ToString(history.events[static_cast<size_t>(event)].site);
     if (!site.empty()) finding.sites.push_back(site);
   }

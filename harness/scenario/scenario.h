@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -57,6 +58,7 @@ class ScenarioRun {
   // those ended normally (otherwise the run's result says how it ended).
   bool RunTasks() {
     end_ = sim_.scheduler().Run();
+    if (main_trace_steps_ == 0) main_trace_steps_ = sim_.scheduler().trace().size();
     return end_.kind == RunEndKind::kCompleted;
   }
 
@@ -68,6 +70,7 @@ class ScenarioRun {
   ChoiceRecorder& choices_;
   std::vector<Finding> findings_;
   RunEnd end_;
+  size_t main_trace_steps_ = 0;  // of the kept trace, those before Check
   bool stopped_ = false;
 };
 
@@ -140,8 +143,10 @@ class Runner {
   struct Options {
     SchedulerOptions scheduler;
     lockdep::ValidatorOptions validator;
+    bool judges_fairly = true;  // a livelock or starvation is run again from where it began, under a fair schedule
   };
-  Runner(const ScenarioEntry& entry, ScenarioSpec spec, Options options = {});
+  Runner(const ScenarioEntry& entry, ScenarioSpec spec) : Runner(entry, std::move(spec), Options()) {}
+  Runner(const ScenarioEntry& entry, ScenarioSpec spec, Options options);
   ~Runner();
 
   // One schedule, choices from `source` (BeginRun(run) is called on it).
@@ -154,8 +159,11 @@ class Runner {
 
  private:
   void Collect(ScenarioRun& run, RunResult* result);
+  void JudgeFairly(RunEndKind unfair, uint64_t choices_before, Finding* finding);
 
   const ScenarioSpec spec_;
+  const Options options_;
+  const std::function<std::unique_ptr<Scenario>()> make_;
   mutable Simulation sim_;  // scheduler() is not const
   std::unique_ptr<Scenario> scenario_;
   ChoiceRecorder choices_;
