@@ -6,6 +6,18 @@
 
 namespace ordeal {
 
+ScenarioEntry DirectWriteRingScenario();
+ScenarioEntry DirectWriteOwnMappingScenario();
+ScenarioEntry DirectWriteLosesBlockScenario();
+ScenarioEntry DirectWriteRetriesScenario();
+ScenarioEntry ReadaheadVsFallocateScenario();
+ScenarioEntry BlockThenMmapLockScenario();
+ScenarioEntry FaultRetakesBlockScenario();
+ScenarioEntry RemapVsReadIntoMappingScenario();
+ScenarioEntry NestedAddVsDirectWriteScenario();
+ScenarioEntry TwoStateStarvationScenario();
+ScenarioEntry SixLockBtreeScenario();
+
 // All of them.
 void AddBcachefsScenarios(Registry& registry);
 
