@@ -74,6 +74,31 @@ TEST(LockOrderTest, Xfs) {
   ExpectOrder(orders, "xfs_ilock", "xfs_ilock/1");
 }
 
+TEST(LockOrderTest, Ext4StartsItsHandleBeforeItLocksFolios) {
+  const std::set<std::string> orders = OrdersOf("ext4");
+  ExpectOrder(orders, "i_rwsem", "mapping.invalidate_lock");
+  ExpectOrder(orders, "mapping.invalidate_lock", "jbd2_handle");
+  ExpectOrder(orders, "jbd2_handle", "folio_lock");
+  ExpectOrder(orders, "folio_lock", "i_data_sem");
+}
+
+TEST(LockOrderTest, Ext4Immap) {
+  const std::set<std::string> orders = OrdersOf("ext4-immap");
+  ExpectOrder(orders, "i_rwsem", "i_mmap_sem");
+  ExpectOrder(orders, "mmap_lock", "i_mmap_sem");
+  ExpectOrder(orders, "i_mmap_sem", "jbd2_handle");
+  ExpectOrder(orders, "i_mmap_sem", "folio_lock");
+  ExpectOrder(orders, "jbd2_handle", "folio_lock");
+}
+
+TEST(LockOrderTest, Xfs4) {
+  const std::set<std::string> orders = OrdersOf("xfs-4");
+  ExpectOrder(orders, "xfs_iolock", "mmap_lock");
+  ExpectOrder(orders, "mmap_lock", "xfs_mmaplock");
+  ExpectOrder(orders, "xfs_mmaplock", "folio_lock");
+  ExpectOrder(orders, "folio_lock", "xfs_ilock");
+}
+
 TEST(XfsIlockTest, DecodesTheFlagWord) {
   EXPECT_EQ(XfsLockFlagsToString(kXfsIolockExcl | kXfsMmaplockShared), "IOLOCK_EXCL|MMAPLOCK_SHARED");
   EXPECT_EQ(XfsLockFlagsToString(kXfsIlockExcl | (3u << kXfsIlockShift)), "ILOCK_EXCL/3");
@@ -111,6 +136,89 @@ TEST(XfsIlockTest, DemotesAndTries) {
     XfsIunlock(inode, kXfsIolockShared | kXfsMmaplockShared | kXfsIlockShared);
     EXPECT_TRUE(XfsIlockNowait(inode, all));
     XfsIunlock(inode, all);
+  });
+  EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
+  sim.EndRun();
+  EXPECT_THAT(sim.validator().violations(), IsEmpty());
+  world.EndRun();
+}
+
+// Five at once, one of them twice: the subclass is the position, and a log that waits for one that is held makes it only try.
+TEST(XfsIlockTest, LocksSeveralInodesByNumber) {
+  Simulation sim;
+  QuietSource source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  sim.BeginRun(&choices);
+  const auto fs = MakeFileSystem("xfs");
+  pagecache::World world(sim, *fs);
+  world.BeginRun();
+  pagecache::Inode* inodes[5];
+  for (pagecache::Inode*& inode : inodes) inode = &world.CreateFile({});
+  inodes[1] = inodes[0];
+  int asked = 0;
+  sim.scheduler().Spawn("locker", [&] {
+    XfsLockInodes(sim.scheduler(), inodes, kXfsIlockExcl, [](const pagecache::Inode&) { return false; });
+    EXPECT_TRUE(inodes[4]->extent_lock.HeldExclusiveByCurrent());
+    XfsUnlockInodes(inodes, kXfsIlockExcl);
+    sim.scheduler().Spawn("holder", [&] {
+      XfsIlock(*inodes[4], kXfsIlockExcl);
+      sim.scheduler().Sleep(2000 * kStepNs);
+      XfsIunlock(*inodes[4], kXfsIlockExcl);
+    });
+    sim.scheduler().Sleep(10 * kStepNs);
+    XfsLockInodes(sim.scheduler(), inodes, kXfsIlockExcl, [&](const pagecache::Inode&) { return ++asked > 0; });
+    EXPECT_TRUE(inodes[0]->extent_lock.HeldExclusiveByCurrent());
+    XfsUnlockInodes(inodes, kXfsIlockExcl);
+    EXPECT_FALSE(inodes[0]->extent_lock.HeldByCurrent());
+  });
+  EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
+  EXPECT_GT(asked, 4);  // more than one attempt
+  sim.EndRun();
+  EXPECT_THAT(sim.validator().violations(), IsEmpty());
+  bool last_position = false;
+  for (uint32_t i = 0; i < sim.validator().graph().size(); ++i) {
+    last_position |= sim.validator().classes().NodeName(sim.validator().graph().edge(lockdep::EdgeId{i}).to) == "xfs_ilock/4";
+  }
+  EXPECT_TRUE(last_position);
+  EXPECT_DEATH(XfsLockInodes(sim.scheduler(), {inodes, 1}, kXfsIlockExcl, [](const pagecache::Inode&) { return false; }),
+               "two to five");
+  world.EndRun();
+}
+
+// While a file is cloned from, its readers go on, and a direct write that would share the lock waits for the end.
+TEST(XfsTest, ACloneLetsReadersOfItsSourceInAndKeepsWritersOut) {
+  Simulation sim;
+  QuietSource source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  sim.BeginRun(&choices);
+  const auto fs = MakeFileSystem("xfs");
+  pagecache::World world(sim, *fs);
+  world.BeginRun();
+  pagecache::Inode& from = world.CreateFile({});
+  pagecache::Inode& to = world.CreateFile({});
+  bool cloning = true;
+  sim.scheduler().Spawn("clone", [&] {
+    fs->RemapEnter(world, from, to);
+    sim.scheduler().Spawn("reader", [&] {
+      EXPECT_TRUE(XfsIlockNowait(from, kXfsIolockShared | kXfsMmaplockShared));
+      XfsIunlock(from, kXfsIolockShared | kXfsMmaplockShared);
+      EXPECT_FALSE(XfsIlockNowait(to, kXfsIolockShared));
+      EXPECT_TRUE(cloning);
+    });
+    sim.scheduler().Spawn("writer", [&] {
+      const pagecache::LockMode mode = fs->DirectWriteEnter(world, from, 0, 4);
+      EXPECT_EQ(mode, pagecache::LockMode::kExclusive);
+      EXPECT_FALSE(cloning);
+      fs->DirectWriteExit(world, from, mode);
+    });
+    sim.scheduler().Sleep(1000 * kStepNs);
+    cloning = false;
+    fs->RemapExit(world, from, to);
+    const pagecache::LockMode mode = fs->MkwriteEnter(world, from.mapping);
+    EXPECT_EQ(mode, pagecache::LockMode::kShared);
+    fs->MkwriteExit(world, from.mapping, mode);
   });
   EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
   sim.EndRun();

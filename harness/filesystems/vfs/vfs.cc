@@ -32,12 +32,14 @@ void Vfs::FaultExit(World&, AddressSpace& mapping) const {
   if (bugs().Has(Bug::kB70NestedInvalidateLock)) mapping.invalidate_lock.UnlockShared();
 }
 
+// B05 leaves it out, and the look at the folio's mapping with it (fault.cc).
 LockMode Vfs::MkwriteEnter(World&, AddressSpace& mapping) const {
+  if (bugs().Has(Bug::kB05MkwriteVsPunch)) return LockMode::kNone;
   mapping.invalidate_lock.LockShared();
   return LockMode::kShared;
 }
-void Vfs::MkwriteExit(World&, AddressSpace& mapping, LockMode) const {
-  mapping.invalidate_lock.UnlockShared();
+void Vfs::MkwriteExit(World&, AddressSpace& mapping, LockMode mode) const {
+  if (mode == LockMode::kShared) mapping.invalidate_lock.UnlockShared();
 }
 
 // Shared only if every block is written and lies inside the file (ext4_dio_write_checks); exclusive otherwise.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "harness/filesystems/xfs/xfs_ilock.h"
+#include "harness/pagecache/page_cache.h"
 
 namespace ordeal {
 
@@ -13,6 +14,10 @@ using pagecache::FillKind;
 using pagecache::Inode;
 using pagecache::LockMode;
 using pagecache::World;
+
+std::unique_ptr<pagecache::FileSystemInodeState> Xfs::MakeInodeState(World&, Inode&) const {
+  return std::make_unique<XfsInode>();
+}
 
 // P1: the whole read, copyout with its page faults included; buffered reads are atomic against buffered writes.
 void Xfs::ReadEnter(World&, Inode& inode) const { XfsIlock(inode, kXfsIolockShared); }
@@ -38,12 +43,18 @@ void Xfs::FaultExit(World&, AddressSpace& mapping) const {
   if (bugs().Has(Bug::kB70NestedInvalidateLock)) XfsIunlock(mapping.host, kXfsMmaplockShared);
 }
 
+// B05 leaves it out, and the look at the folio's mapping with it (fault.cc).
 LockMode Xfs::MkwriteEnter(World&, AddressSpace& mapping) const {
+  if (bugs().Has(Bug::kB05MkwriteVsPunch)) return LockMode::kNone;
   XfsIlock(mapping.host, kXfsMmaplockShared);
-  return LockMode::kShared;
-}
-void Xfs::MkwriteExit(World&, AddressSpace& mapping, LockMode) const {
+  if (!XfsInode::Of(mapping.host).is_remapping) return LockMode::kShared;
   XfsIunlock(mapping.host, kXfsMmaplockShared);
+  XfsIlock(mapping.host, kXfsMmaplockExcl);
+  return LockMode::kExclusive;
+}
+void Xfs::MkwriteExit(World&, AddressSpace& mapping, LockMode mode) const {
+  if (mode == LockMode::kShared) XfsIunlock(mapping.host, kXfsMmaplockShared);
+  if (mode == LockMode::kExclusive) XfsIunlock(mapping.host, kXfsMmaplockExcl);
 }
 
 void Xfs::MapPagesEnter(World&, AddressSpace& mapping) const { XfsIlock(mapping.host, kXfsMmaplockShared); }
@@ -59,7 +70,7 @@ void Xfs::DirectReadExit(World&, Inode& inode) const { XfsIunlock(inode, kXfsIol
 // direct I/O in flight.
 LockMode Xfs::DirectWriteEnter(World&, Inode& inode, uint32_t offset_cells, uint32_t) const {
   XfsIlock(inode, kXfsIolockShared);
-  if (offset_cells <= inode.i_size) return LockMode::kShared;
+  if (offset_cells <= inode.i_size && !XfsInode::Of(inode).is_remapping) return LockMode::kShared;
   XfsIunlock(inode, kXfsIolockShared);
   XfsIlock(inode, kXfsIolockExcl);
   inode.dio.WaitZero();
@@ -84,20 +95,41 @@ void Xfs::TwoInodesExit(World&, Inode& first, Inode& second) const {
   UnlockTwoNondirectories(first, second);
 }
 
+// The source is locked exclusively to keep writers out, then shared to let readers in; the mark keeps writers out from then on.
+void Xfs::RemapPrepared(World&, Inode& source, Inode& target) const {
+  if (&source == &target) return;
+  XfsInode::Of(source).is_remapping = true;
+  XfsIlockDemote(source, kXfsIolockExcl | kXfsMmaplockExcl);
+}
+void Xfs::RemapExit(World& world, Inode& source, Inode& target) const {
+  if (!XfsInode::Of(source).is_remapping) return TwoInodesExit(world, source, target);
+  XfsInode::Of(source).is_remapping = false;
+  XfsIunlock(source, kXfsMmaplockShared);
+  XfsIunlock(target, kXfsMmaplockExcl);
+  XfsIunlock(source, kXfsIolockShared);
+  XfsIunlock(target, kXfsIolockExcl);
+}
+
 void Xfs::ForceReadaheadEnter(World&, Inode& inode) const { XfsIlock(inode, kXfsIolockShared); }
 void Xfs::ForceReadaheadExit(World&, Inode& inode) const { XfsIunlock(inode, kXfsIolockShared); }
 
 // xfs_lock_two_inodes: by inode number, the subclass is the position.
-void Xfs::LinkEnter(World&, Inode& directory, Inode& inode) const {
-  Inode* low = &directory;
-  Inode* high = &inode;
-  if (low->number > high->number) std::swap(low, high);
-  XfsIlock(*low, kXfsIlockExcl);
-  XfsIlock(*high, kXfsIlockExcl | (1u << kXfsIlockShift));
+void Xfs::LinkEnter(World& world, Inode& directory, Inode& inode) const {
+  Inode* inodes[] = {&directory, &inode};
+  if (directory.number > inode.number) std::swap(inodes[0], inodes[1]);
+  XfsLockInodes(world.scheduler(), inodes, kXfsIlockExcl, [](const Inode&) { return false; });  // there is no log here
 }
 void Xfs::LinkExit(World&, Inode& directory, Inode& inode) const {
   XfsIunlock(inode, kXfsIlockExcl);
   XfsIunlock(directory, kXfsIlockExcl);
+}
+
+Error Xfs4::FaultEnter(World&, AddressSpace& mapping) const {
+  if (!bugs().Has(Bug::kB02FaultFillSkipsInvalidateLock)) XfsIlock(mapping.host, kXfsMmaplockShared);
+  return Error::kOk;
+}
+void Xfs4::FaultExit(World&, AddressSpace& mapping) const {
+  if (!bugs().Has(Bug::kB02FaultFillSkipsInvalidateLock)) XfsIunlock(mapping.host, kXfsMmaplockShared);
 }
 
 }  // namespace ordeal

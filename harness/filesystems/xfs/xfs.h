@@ -1,16 +1,26 @@
 // XFS 5.15 .. 6.1 (protocols 2.4, V4b): IOLOCK (i_rwsem) around every read and write, MMAPLOCK (the mapping's invalidate_lock)
 // for faults and invalidation, ILOCK for the extent map.
 //
-// Thread-safety: tasks of one simulation; no state besides the bugs.
+// Thread-safety: tasks of one simulation; an inode's state belongs to one run.
 // Lock order:    xfs_iolock > mmap_lock > xfs_mmaplock > folio_lock > xfs_ilock > i_pages. Two inodes: IOLOCK by creation
 //                ordinal (subclass 0, then 4), MMAPLOCK by creation ordinal (0, then 1), ILOCK by inode number (0, then 1).
 // Example:       const Xfs xfs(bugs); World world(sim, xfs);
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_XFS_XFS_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_XFS_XFS_H_
 
+#include <memory>
+
 #include "harness/pagecache/file_system.h"
 
 namespace ordeal {
+
+// What XFS keeps with an inode.
+class XfsInode : public pagecache::FileSystemInodeState {
+ public:
+  static XfsInode& Of(const pagecache::Inode& inode) { return static_cast<XfsInode&>(*inode.fs_state); }
+  // IREMAPPING: a clone of it is under way, with its locks held shared: readers go on, writers lock exclusively (2.4.4).
+  bool is_remapping = false;
+};
 
 class Xfs : public pagecache::FileSystem {
  public:
@@ -18,6 +28,8 @@ class Xfs : public pagecache::FileSystem {
 
   const char* name() const override { return "xfs"; }
   pagecache::LockClassNames lock_class_names() const override { return {"xfs_iolock", "xfs_mmaplock", "xfs_ilock"}; }
+  std::unique_ptr<pagecache::FileSystemInodeState> MakeInodeState(pagecache::World& world,
+                                                                  pagecache::Inode& inode) const override;
   void ReadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void ReadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
@@ -40,6 +52,8 @@ class Xfs : public pagecache::FileSystem {
   void InvalidateExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void TwoInodesEnter(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
   void TwoInodesExit(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
+  void RemapPrepared(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
+  void RemapExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   void ForceReadaheadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void ForceReadaheadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void LinkEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
@@ -47,6 +61,21 @@ class Xfs : public pagecache::FileSystem {
 
  private:
   bool SkipsFillLock(pagecache::FillKind kind) const;
+};
+
+// 4.x .. 5.14 (V4a): MMAPLOCK is a lock of XFS's own, which the VFS does not take where it fills, but ->fault around all of it.
+// Reads fill under the IOLOCK; fadvise took neither before c:40144e49ff84 (B04).
+class Xfs4 : public Xfs {
+ public:
+  explicit Xfs4(pagecache::BugSet bugs = {}) : Xfs(bugs) {}
+
+  const char* name() const override { return "xfs-4"; }
+  void FillEnter(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
+  void FillExit(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
+  pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  void FaultExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  void ForceReadaheadEnter(pagecache::World&, pagecache::Inode&) const override {}
+  void ForceReadaheadExit(pagecache::World&, pagecache::Inode&) const override {}
 };
 
 }  // namespace ordeal

@@ -93,4 +93,52 @@ void XfsIlockDemote(Inode& inode, uint32_t flags, lockdep::Site site) {
   if (locks.iolock.mode == LockMode::kExclusive) inode.i_rwsem.Downgrade(site);
 }
 
+namespace {
+
+constexpr int kAttemptsWithoutPause = 5;
+constexpr int64_t kPauseNs = 100 * kStepNs;  // one tick
+
+bool SameAsBefore(absl::Span<Inode* const> inodes, size_t i) { return i > 0 && inodes[i] == inodes[i - 1]; }
+
+// Takes all of them; or, if one could not be had at once, none.
+bool TryLockInodes(absl::Span<Inode* const> inodes, uint32_t flags, int shift,
+                   absl::FunctionRef<bool(const Inode&)> in_ail, lockdep::Site site) {
+  bool only_try = false;
+  for (size_t i = 0; i < inodes.size(); ++i) {
+    if (SameAsBefore(inodes, i)) continue;
+    for (size_t held = 0; held < i; ++held) only_try = only_try || in_ail(*inodes[held]);
+    const uint32_t with_position = flags | static_cast<uint32_t>(i) << shift;
+    if (!only_try) {
+      XfsIlock(*inodes[i], with_position, site);
+    } else if (!XfsIlockNowait(*inodes[i], with_position, site)) {
+      XfsUnlockInodes(inodes.first(i), flags, site);
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void XfsLockInodes(Scheduler& scheduler, absl::Span<Inode* const> inodes, uint32_t flags,
+                   absl::FunctionRef<bool(const Inode&)> in_ail, lockdep::Site site) {
+  LD_CHECK(inodes.size() >= 2 && inodes.size() <= kXfsLockInodesMax, "two to five inodes are locked together");
+  LD_CHECK(flags == kXfsIolockExcl || flags == kXfsMmaplockExcl || flags == kXfsIlockExcl,
+           "several inodes are locked by one lock, exclusively");
+  for (size_t i = 1; i < inodes.size(); ++i) {
+    LD_CHECK(inodes[i - 1]->number <= inodes[i]->number, "inodes are locked in ascending order of their numbers");
+  }
+  const int shift = flags == kXfsIlockExcl ? kXfsIlockShift : flags == kXfsIolockExcl ? kXfsIolockShift : kXfsMmaplockShift;
+  for (int attempts = 1; !TryLockInodes(inodes, flags, shift, in_ail, site); ++attempts) {
+    scheduler.NoteRetry(RetryReason::kListBackoff, 0, site);
+    if (attempts % kAttemptsWithoutPause == 0) scheduler.Sleep(kPauseNs);
+  }
+}
+
+void XfsUnlockInodes(absl::Span<Inode* const> inodes, uint32_t flags, lockdep::Site site) {
+  for (size_t i = inodes.size(); i-- > 0;) {
+    if (!SameAsBefore(inodes, i)) XfsIunlock(*inodes[i], flags, site);
+  }
+}
+
 }  // namespace ordeal

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "harness/pagecache/file_system.h"
 
 namespace ordeal {
@@ -47,6 +49,16 @@ bool XfsIlockNowait(pagecache::Inode& inode, uint32_t flags, lockdep::Site site 
 void XfsIunlock(pagecache::Inode& inode, uint32_t flags, lockdep::Site site = lockdep::Site::Here());
 // Exclusive to shared, in the order ILOCK, MMAPLOCK, IOLOCK.
 void XfsIlockDemote(pagecache::Inode& inode, uint32_t flags, lockdep::Site site = lockdep::Site::Here());
+
+// Several inodes, ascending by number (neighbours may be the same inode, which is locked once), one lock, exclusively; the
+// subclass is the position (xfs_lock_inodes, protocols 2.4.3). Whoever holds an inode that the log waits to see written must not
+// sleep for another one: if `in_ail` says so of an inode that it holds, it only tries, and begins again without any.
+inline constexpr size_t kXfsLockInodesMax = 5;
+void XfsLockInodes(Scheduler& scheduler, absl::Span<pagecache::Inode* const> inodes, uint32_t flags,
+                   absl::FunctionRef<bool(const pagecache::Inode&)> in_ail,
+                   lockdep::Site site = lockdep::Site::Here());
+void XfsUnlockInodes(absl::Span<pagecache::Inode* const> inodes, uint32_t flags,
+                     lockdep::Site site = lockdep::Site::Here());
 
 }  // namespace ordeal
 

@@ -1,0 +1,49 @@
+// ext4 (protocols 2.1 and 2.3): today's, with the VFS's invalidate_lock, and the one of 4.5 to 5.14 with a semaphore of its own
+// that covers faults only. Both start a jbd2 handle before they lock folios: TX > PG, the other way round than XFS.
+//
+// A handle is a shared hold of the journal's running transaction; a commit waits until all handles have ended and keeps new
+// ones from starting. Here a truncate or punch commits before it returns, as with a synchronous mount.
+// Thread-safety: tasks of one simulation; the journal belongs to one run.
+// Invariants:    task().transactions is the depth of handles of a task; only the first one takes jbd2_handle.
+// Lock order:    i_rwsem > mmap_lock > mapping.invalidate_lock (ext4-immap: i_mmap_sem) > jbd2_handle > folio_lock >
+//                i_data_sem > i_pages. Two inodes as in vfs.h.
+// Example:       const Ext4 ext4(bugs); World world(sim, ext4);
+#ifndef ORDEAL_HARNESS_FILESYSTEMS_EXT4_EXT4_H_
+#define ORDEAL_HARNESS_FILESYSTEMS_EXT4_EXT4_H_
+
+#include <memory>
+
+#include "harness/filesystems/vfs/vfs.h"
+
+namespace ordeal {
+
+class Ext4 : public Vfs {
+ public:
+  explicit Ext4(pagecache::BugSet bugs = {}) : Vfs(bugs) {}
+
+  const char* name() const override { return "ext4"; }
+  std::unique_ptr<pagecache::FileSystemState> MakeState(pagecache::World& world) const override;
+  pagecache::Error WriteBegin(pagecache::World& world, pagecache::Inode& inode, uint32_t page) const override;
+  void WriteEnd(pagecache::World& world, pagecache::Inode& inode, uint32_t page) const override;
+  void WritepagesEnter(pagecache::World& world, pagecache::Inode& inode) const override;
+  void WritepagesExit(pagecache::World& world, pagecache::Inode& inode) const override;
+  void InvalidateExit(pagecache::World& world, pagecache::Inode& inode) const override;
+};
+
+// 4.5 .. 5.14: i_mmap_sem around the whole fault and page_mkwrite; reads and readahead are not covered (B03, B04).
+class Ext4Immap : public Ext4 {
+ public:
+  explicit Ext4Immap(pagecache::BugSet bugs = {}) : Ext4(bugs) {}
+
+  const char* name() const override { return "ext4-immap"; }
+  pagecache::LockClassNames lock_class_names() const override { return {"i_rwsem", "i_mmap_sem", "i_data_sem"}; }
+  void FillEnter(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
+  void FillExit(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
+  pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  void FaultExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  bool InvalidateKeepsFoliosOut() const override { return false; }  // of reads: B03
+};
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_FILESYSTEMS_EXT4_EXT4_H_
