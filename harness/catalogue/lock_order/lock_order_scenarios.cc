@@ -3,6 +3,11 @@
 namespace ordeal {
 
 void AddLockOrderScenarios(Registry& registry) {
+  registry.Add(DedupePageOrderScenario());
+  registry.Add(DedupePageOrderUnderInodeLocksScenario());
+  registry.Add(StackedReadScenario());
+  registry.Add(SubclassHidesOrderScenario());
+  registry.Add(TruncOpenScenario());
   registry.Add(TwoInodeLockScenario());
 }
 

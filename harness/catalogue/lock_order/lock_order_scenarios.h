@@ -6,6 +6,11 @@
 
 namespace ordeal {
 
+ScenarioEntry DedupePageOrderScenario();
+ScenarioEntry DedupePageOrderUnderInodeLocksScenario();
+ScenarioEntry StackedReadScenario();
+ScenarioEntry SubclassHidesOrderScenario();
+ScenarioEntry TruncOpenScenario();
 ScenarioEntry TwoInodeLockScenario();
 
 // All of them.
