@@ -136,8 +136,7 @@ TaskExecutor::~TaskExecutor() {
 
 int TaskExecutor::Transfer(const FileOperation& operation) {
   const ProcessFiles::File& file = files_.file(operation.file);
-  const bool direct =
-      operation.kind == FileOperationKind::kDirectRead || operation.kind == FileOperationKind::kDirectWrite;
+  const bool direct = IsDirect(operation.kind);
   const bool write = IsWriteCall(operation.kind);
   if (direct && file.direct_fd < 0) return EOPNOTSUPP;
   if (buffer_ == nullptr) return ENOMEM;
@@ -148,6 +147,7 @@ int TaskExecutor::Transfer(const FileOperation& operation) {
   const off_t offset = static_cast<off_t>(Bytes(operation.offset_cells));
   if (write && anonymous) memset(buffer, ++stamp_, length);
   const int fd = direct ? file.direct_fd : file.fd;
+  if (IsAsync(operation.kind)) return ENOSYS;  // io_submit is not driven here
   if (operation.kind == FileOperationKind::kAppend || operation.kind == FileOperationKind::kSyncWrite) {
     const iovec vector{buffer, length};
     return Result(
@@ -208,6 +208,9 @@ int TaskExecutor::Execute(const FileOperation& operation) {
   switch (operation.kind) {
     case FileOperationKind::kRead:
     case FileOperationKind::kWrite:
+    case FileOperationKind::kAsyncDirectRead:
+    case FileOperationKind::kAsyncDirectWrite:
+    case FileOperationKind::kAsyncSyncWrite:
     case FileOperationKind::kAppend:
     case FileOperationKind::kSyncWrite:
     case FileOperationKind::kDirectRead:

@@ -89,7 +89,7 @@ void HistoryJudge::JudgeEvent(int index) {
 void HistoryJudge::JudgeLength(int index) {
   const OperationEvent& event = history_->events[static_cast<size_t>(index)];
   const FileOperation& operation = event.operation;
-  if (operation.kind != FileOperationKind::kRead && operation.kind != FileOperationKind::kDirectRead) return;
+  if (!IsReadCall(operation.kind)) return;
   if (event.error != 0 || event.end == kUnfinished) return;
   const Interval interval{event.start, event.end};
   Sight sight{Reader::kEvent, index, {operation.file, 0}, interval, {}};

@@ -164,7 +164,7 @@ void VersionTable::AddWritten(const OperationEvent& event, Version version) {
     const CellAt at{operation.file, operation.offset_cells + i};
     const bool done = ok && i < event.completed_cells;
     // A short buffered write leaves the rest alone; a direct one, like one that failed, may have reached the device.
-    if (!done && ok && operation.kind != FileOperationKind::kDirectWrite) return;
+    if (!done && ok && !IsDirect(operation.kind)) return;
     version.certain = done;
     // A store beyond the end of the file is seen through the mapping for a while and obliges nobody.
     if (operation.kind == FileOperationKind::kStore) {
@@ -204,7 +204,8 @@ bool VersionTable::Matches(CellAt at, const Version& version, const CellValue& v
   }
   const Interval copied{version.start, version.end};
   for (const Version& source : of(version.source)) {
-    if (source.event == version.event && source.event != kInitialEvent) continue;  // it moved its own source, too
+    const bool also_moved = version.content == Version::Content::kMoved && source.event == version.event;
+    if (also_moved) continue;  // the source's new value is not what was moved away
     if (Visible(version.source, copied, source) && Matches(version.source, source, value, depth + 1)) return true;
   }
   return false;

@@ -28,6 +28,8 @@ class BlockAllocator {
   void Free(uint32_t block, uint32_t inode_number);
   // The same for a block that I/O under way may have mapped.
   void FreeBusy(uint32_t block, uint32_t inode_number);
+  // Once shared, a block is replaced by who writes, even when only one refers to it: a direct read may still use it for another.
+  bool CopiesOnWrite(uint32_t block) const { return owner_[block] == kShared; }
   bool shared(uint32_t block) const { return references_[block] > 1; }
   uint32_t owner(uint32_t block) const { return owner_[block]; }
   uint32_t allocated() const { return allocated_; }  // a block counts as often as it is referred to

@@ -18,6 +18,7 @@
 
 namespace ordeal::pagecache {
 
+class AsyncDirectIo;
 class World;
 
 enum class RequestKind : uint8_t {
@@ -37,6 +38,7 @@ struct DirectSegment {
   uint32_t file_page = 0;
   uint32_t block = 0;                              // that is written
   bool cow = false;                                // it takes the place of a shared one when it is written
+  AsyncDirectIo* async = nullptr;                  // told when it is done
   bool submitted = false;
   bool done = false;
   bool failed = false;

@@ -18,7 +18,7 @@ constexpr int kFruitlessCopiesMax = 32;
 // Some catalogue entries are findings of this one mistake.
 bool FaultsUnderPageLock(const World& world) {
   return world.bugs().Has(Bug::kB27WriteFaultsUnderPageLock) || world.bugs().Has(Bug::kB28WritersCrossPages) ||
-         world.bugs().Has(Bug::kB50GuardHeldAcrossFault);
+         world.bugs().Has(Bug::kB29PageLockThenMmapLock) || world.bugs().Has(Bug::kB50GuardHeldAcrossFault);
 }
 
 class BufferedWrite {
@@ -46,6 +46,7 @@ class BufferedWrite {
 void BufferedWrite::Run(Result* result) {
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
   if (io_.offset_cells > inode_.i_size) {
+    if (world_.fs().async_direct_io() == AsyncDirectIoRule::kMayExtend) inode_.dio.WaitZero();
     result->error = Truncation(world_).ZeroToPageEnd(inode_, inode_.i_size);
   }
   const uint32_t end = io_.offset_cells + io_.length_cells;
@@ -73,7 +74,7 @@ Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
   Error error = Error::kOk;
   const uint32_t before = static_cast<uint32_t>(result->seen.size());
   uint32_t copied = Copy(*folio, at, cells, result, &error);
-  if (copied < cells && !folio->uptodate) {
+  if (copied < cells && !folio->uptodate && !world_.bugs().Has(Bug::kB31ShortCopyMarkedUptodate)) {
     copied = 0;  // the rest of the page was never filled
     result->seen.resize(before);
   }

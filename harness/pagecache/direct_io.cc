@@ -1,7 +1,10 @@
 // Direct reads and writes (protocols 1.4.6, 1.4.7): the data goes between the device and pinned user memory; the page cache is
 // written back and invalidated around it.
+#include "harness/pagecache/direct_io.h"
+
 #include <algorithm>
 
+#include "harness/pagecache/async_io.h"
 #include "harness/pagecache/fault.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/generic_file.h"
@@ -16,54 +19,13 @@ namespace {
 void EndDirect(World& world, Request& request, bool error) {
   request.segment->failed = error;
   request.segment->done = true;
+  if (request.segment->async != nullptr) return request.segment->async->SegmentDone();
   world.io_done().WakeAll();
 }
 
 bool Aligned(const Io& io) { return io.offset_cells % kPageCells == 0 && io.length_cells % kPageCells == 0; }
 
-class DirectIo {
- public:
-  DirectIo(World& world, Mm& mm, const Io& io) : world_(world), mm_(mm), io_(io), inode_(*io.file) {
-    // Requests point at the segments: the vector must never move.
-    segments_.resize(PageOf(io.length_cells));
-    for (size_t i = 0; i < segments_.size(); ++i) {
-      segments_[i].file_page = PageOf(io.offset_cells) + static_cast<uint32_t>(i);
-    }
-  }
-
-  Result Read();
-  Result Write(LockMode mode);
-  bool must_fall_back() const { return must_fall_back_; }
-
- private:
-  uint32_t begin() const { return PageOf(io_.offset_cells); }
-  uint32_t end() const { return begin() + static_cast<uint32_t>(segments_.size()); }
-  bool mapped() const { return io_.buffer.mapping != nullptr; }
-
-  Error PinSegment(DirectSegment& segment, uint32_t cells, bool write);
-  template <typename Reach>
-  Error ReachUser(bool write, Reach reach);
-  void Unpin(bool written);
-  void Submit(DirectSegment& segment, RequestKind kind, uint32_t block);
-  void WaitAll();
-  bool MapForRead(uint32_t page, uint32_t* block);
-  void MapForWrite(DirectSegment& segment);
-  void EndSegment(DirectSegment& segment);
-  Error ZeroSegment(DirectSegment& segment, uint32_t cells);
-  void SubmitReads(uint32_t size, Result* result);
-  void SubmitWrites(Result* result);
-  void EndWrite(Result* result);
-  void InvalidateAgain(Result* result);
-  uint64_t Dirtied() const;
-
-  World& world_;
-  Mm& mm_;
-  const Io& io_;
-  Inode& inode_;
-  absl::InlinedVector<DirectSegment, 2> segments_;
-  absl::InlinedVector<Folio*, 8> pinned_;
-  bool must_fall_back_ = false;
-};
+}  // namespace
 
 Error DirectIo::PinSegment(DirectSegment& segment, uint32_t cells, bool write) {
   if (!mapped()) return Error::kOk;
@@ -116,6 +78,8 @@ void DirectIo::Unpin(bool written) {
 
 void DirectIo::Submit(DirectSegment& segment, RequestKind kind, uint32_t block) {
   segment.submitted = true;
+  segment.async = async_;
+  if (async_ != nullptr) async_->SegmentSubmitted();
   world_.device().Submit({.kind = kind, .block = block, .segment = &segment, .end_io = &EndDirect});
 }
 
@@ -135,10 +99,10 @@ bool DirectIo::MapForRead(uint32_t page, uint32_t* block) {
 }
 
 void DirectIo::MapForWrite(DirectSegment& segment) {
-  if (MapForRead(segment.file_page, &segment.block) && !world_.allocator().shared(segment.block)) return;
+  if (MapForRead(segment.file_page, &segment.block) && !world_.allocator().CopiesOnWrite(segment.block)) return;
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[segment.file_page];
-  segment.cow = extent.has_block() && world_.allocator().shared(extent.block);
+  segment.cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
   if (segment.cow) {
     segment.block = world_.allocator().Allocate(inode_.disk.number);
     ++inode_.cow_blocks;
@@ -184,26 +148,35 @@ void DirectIo::SubmitReads(uint32_t size, Result* result) {
   }
 }
 
-Result DirectIo::Read() {
-  Result result;
+bool DirectIo::StartRead(Result* result) {
   if (!world_.bugs().Has(Bug::kB18DirectReadSkipsFlush)) {
-    result.error = Writeback(world_).Range(inode_, begin(), end());
-    if (result.error != Error::kOk) return result;
+    result->error = Writeback(world_).Range(inode_, begin(), end());
+    if (result->error != Error::kOk) return false;
   }
   inode_.dio.Begin();
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
-  result.site = lockdep::Site::Here();
-  SubmitReads(inode_.i_size, &result);
-  WaitAll();
+  result->site = lockdep::Site::Here();
+  SubmitReads(inode_.i_size, result);
+  return true;
+}
+
+void DirectIo::FinishRead(Result* result) {
   Unpin(true);
   inode_.dio.End();
   for (const DirectSegment& segment : segments_) {
     if (segment.failed) {
-      result.error = Error::kIo;
-      result.cells_done = std::min(result.cells_done, segment.file_page * kPageCells - io_.offset_cells);
+      result->error = Error::kIo;
+      result->cells_done = std::min(result->cells_done, segment.file_page * kPageCells - io_.offset_cells);
     }
   }
-  for (uint32_t i = 0; i < result.cells_done; ++i) result.seen.push_back(segments_[PageOf(i)].data[i % kPageCells]);
+  for (uint32_t i = 0; i < result->cells_done; ++i) result->seen.push_back(segments_[PageOf(i)].data[i % kPageCells]);
+}
+
+Result DirectIo::Read() {
+  Result result;
+  if (!StartRead(&result)) return result;
+  WaitAll();
+  FinishRead(&result);
   return result;
 }
 
@@ -243,12 +216,8 @@ void DirectIo::EndWrite(Result* result) {
   inode_.extent_lock.LockExclusive();
   for (DirectSegment& segment : segments_) EndSegment(segment);
   inode_.extent_lock.UnlockExclusive();
-  const bool failed = std::any_of(segments_.begin(), segments_.end(), [](const auto& s) { return s.failed; });
-  if (failed) {
-    result->error = Error::kIo;
-    result->cells_done = 0;
-    return;
-  }
+  Fail(result);
+  if (result->cells_done == 0) return;
   world_.scheduler().Point(OperationKind::kWrite, inode_.id);
   inode_.i_size = std::max(inode_.i_size, io_.offset_cells + result->cells_done);
 }
@@ -267,40 +236,93 @@ void DirectIo::InvalidateAgain(Result* result) {
   result->cache_conflict = true;
 }
 
-Result DirectIo::Write(LockMode mode) {
-  Result result;
+bool DirectIo::StartWrite(LockMode mode, Result* result) {
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
   if (io_.offset_cells > inode_.i_size) {
     LD_CHECK(mode == LockMode::kExclusive, "a direct write behind the end of file needs the I/O lock exclusively");
-    result.error = Truncation(world_).ZeroToPageEnd(inode_, inode_.i_size);
+    result->error = Truncation(world_).ZeroToPageEnd(inode_, inode_.i_size);
   }
-  if (result.error == Error::kOk) result.error = Writeback(world_).Range(inode_, begin(), end());
-  if (result.error != Error::kOk) return result;
-  const uint64_t dirtied_after_flush = Dirtied();
+  if (result->error == Error::kOk) result->error = Writeback(world_).Range(inode_, begin(), end());
+  if (result->error != Error::kOk) return false;
+  dirtied_after_flush_ = Dirtied();
   if (!Truncation(world_).Invalidate(inode_, begin(), end())) {
     must_fall_back_ = true;
-    return result;
+    return false;
   }
   inode_.dio.Begin();
-  result.site = lockdep::Site::Here();
-  SubmitWrites(&result);
-  WaitAll();
+  result->site = lockdep::Site::Here();
+  SubmitWrites(result);
+  return true;
+}
+
+void DirectIo::Fail(Result* result) const {
+  const bool failed = std::any_of(segments_.begin(), segments_.end(), [](const auto& s) { return s.failed; });
+  if (!failed) return;
+  result->error = Error::kIo;
+  result->cells_done = 0;
+}
+
+// No page was cached when the last block had been written: whoever fills one now reads the new data.
+void DirectIo::FinishWriteInInterrupt(Result* result) {
+  Fail(result);
+  if (Dirtied() != dirtied_after_flush_) result->cache_conflict = true;
+  inode_.dio.End();
+}
+
+void DirectIo::FinishWrite(Result* result) {
   Unpin(false);
   const bool early = world_.bugs().Has(Bug::kB16InvalidateBeforeConversion);
-  if (early) InvalidateAgain(&result);
-  EndWrite(&result);
-  if (!early) InvalidateAgain(&result);
+  // B15: an asynchronous write has done it when its submission returned.
+  const bool done_before = asynchronous_ && world_.bugs().Has(Bug::kB15AsyncInvalidatesAtSubmission);
+  if (early) InvalidateAgain(result);
+  EndWrite(result);
+  if (!early && !done_before) InvalidateAgain(result);
   if (mapped()) {
-    for (uint32_t i = 0; i < result.cells_done; ++i) result.seen.push_back(segments_[PageOf(i)].source[i % kPageCells]);
+    for (uint32_t i = 0; i < result->cells_done; ++i) {
+      result->seen.push_back(segments_[PageOf(i)].source[i % kPageCells]);
+    }
   }
   // A folio that was filled from the old blocks, dirtied and written back meanwhile leaves no trace but this count.
   const bool silent = world_.bugs().Has(Bug::kB17SilentInvalidateFailure);
-  if (!silent && Dirtied() != dirtied_after_flush) result.cache_conflict = true;
+  if (!silent && Dirtied() != dirtied_after_flush_) result->cache_conflict = true;
+  const bool sync_first = io_.sync && world_.bugs().Has(Bug::kB19SyncBeforeDioEnd);
+  if (sync_first) SyncUnderInodeLock(result);
   inode_.dio.End();
-  return result;
+  if (io_.sync && !sync_first) Sync(result);
 }
 
-}  // namespace
+// Without anything to convert or to take out of the cache the interrupt may do it all.
+bool DirectIo::CanFinishInInterrupt(bool write) const {
+  if (mapped() || io_.sync) return false;
+  if (!write) return true;
+  bool plain = inode_.mapping.nrpages == 0 && end() * kPageCells <= inode_.i_size;
+  for (const DirectSegment& segment : segments_) {
+    plain &= !segment.cow && inode_.extents[segment.file_page].kind == ExtentKind::kWritten;
+  }
+  return plain;
+}
+
+void DirectIo::Sync(Result* result) {
+  const Error error = Writeback(world_).Range(inode_, begin(), end());
+  if (error == Error::kOk || result->cells_done == 0) return;
+  result->error = error;
+  result->cells_done = 0;
+}
+
+// B19: as long as fsync took the I/O lock.
+void DirectIo::SyncUnderInodeLock(Result* result) {
+  inode_.i_rwsem.LockExclusive();
+  Sync(result);
+  inode_.i_rwsem.UnlockExclusive();
+}
+
+Result DirectIo::Write(LockMode mode) {
+  Result result;
+  if (!StartWrite(mode, &result)) return result;
+  WaitAll();
+  FinishWrite(&result);
+  return result;
+}
 
 Result GenericDirectRead(World& world, Mm& mm, const Io& io) { return DirectIo(world, mm, io).Read(); }
 

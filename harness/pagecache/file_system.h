@@ -43,6 +43,13 @@ enum class RangeOperation : uint8_t {
   kAllocate,  // keeps its pages: only i_rwsem and the drain of direct I/O matter
 };
 
+// Whether direct I/O may return before it is complete, with the locks of P9 and P10 released.
+enum class AsyncDirectIoRule : uint8_t {
+  kNone,       // it is complete when it returns
+  kInPlace,    // a write that extends the file is complete when it returns (ext4)
+  kMayExtend,  // i_size grows at the completion; who writes behind the end of file waits for it (XFS)
+};
+
 class FileSystem {
  public:
   explicit FileSystem(BugSet bugs = {}) : bugs_(bugs) {}
@@ -113,6 +120,7 @@ class FileSystem {
   virtual Error PinExit(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page, Error error) const {
     return error;
   }
+  virtual AsyncDirectIoRule async_direct_io() const { return AsyncDirectIoRule::kNone; }
   // P12: whether a direct write invalidates its range once more when it is done. Not if nobody could add to it meanwhile.
   virtual bool InvalidatesAfterDirectWrite() const { return true; }
   // P13: around truncate and punch; includes the drain of direct I/O.
@@ -130,6 +138,8 @@ class FileSystem {
   virtual void TwoInodesExit(World& world, Inode& first, Inode& second) const;
   // P18: source and target of a clone.
   virtual void RemapEnter(World& world, Inode& source, Inode& target) const { TwoInodesEnter(world, source, target); }
+  // Both are drained and flushed, the target's pages dropped: from here on the source's extents are only read.
+  virtual void RemapPrepared(World& world, Inode& source, Inode& target) const {}
   virtual void RemapExit(World& world, Inode& source, Inode& target) const { TwoInodesExit(world, source, target); }
   // Around forced readahead (fadvise, madvise WILLNEED).
   virtual void ForceReadaheadEnter(World& world, Inode& inode) const {}

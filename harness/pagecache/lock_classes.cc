@@ -13,6 +13,8 @@ LockClasses LockClasses::Register(Simulation& sim, const LockClassNames& names) 
   classes.folio_writeback = sim.Class("folio_writeback", {.is_event = true});
   classes.inode_dio = sim.Class("inode_dio", {.is_event = true});
   classes.block_io = sim.Class("block_io", {.is_event = true});
+  classes.dio_completion = sim.Class("dio_completion", {.is_event = true});
+  classes.dio_slot = sim.Class("dio_completion_slot");
   classes.inode_freeing = sim.Class("inode_freeing", {.is_event = true});
   return classes;
 }

@@ -26,6 +26,8 @@ struct LockClasses {
   lockdep::LockClassId folio_writeback;  // event
   lockdep::LockClassId inode_dio;        // event
   lockdep::LockClassId block_io;         // event: a direct I/O or a synchronous read completes
+  lockdep::LockClassId dio_completion;   // event: a work item has completed an asynchronous direct I/O
+  lockdep::LockClassId dio_slot;         // of the workers that do
   lockdep::LockClassId inode_freeing;    // event: an eviction ends
 
   static LockClasses Register(Simulation& sim, const LockClassNames& names);

@@ -20,6 +20,7 @@
 #define ORDEAL_HARNESS_PAGECACHE_PAGE_CACHE_H_
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -34,6 +35,7 @@
 #include "harness/pagecache/memory.h"
 #include "harness/pagecache/mm.h"
 #include "harness/pagecache/result.h"
+#include "harness/sync/work_queue.h"
 
 namespace ordeal::pagecache {
 
@@ -59,8 +61,11 @@ struct TaskState {
   bool faults_disabled_dropped = false;             // its locks have been dropped by a fault
 };
 
+class AsyncDirectIo;
+
 class World {
  public:
+  ~World();
   // Both must outlive the world.
   World(Simulation& sim, const FileSystem& file_system, WorldOptions options = {});
   World(const World&) = delete;
@@ -94,6 +99,10 @@ class World {
   Result DirectWrite(Mm& mm, const Io& io);
   // Through the shared mapping of the file in `mm`. A cell at or beyond i_size gives kSigBus (the model's programs never touch
   // the part of the last page that lies behind the end of file).
+  // Direct I/O that may return before it is complete; `done` is called once, by whatever task completes it. A file system that
+  // has no asynchronous direct I/O does it before this returns. io.stamps is copied.
+  void SubmitDirect(Mm& mm, const Io& io, bool write, std::function<void(const Result&)> done);
+  WorkQueue& completions();  // workers are made when first asked for
   Result Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells);
   Result Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps);
   Result Truncate(Inode& file, uint32_t size_cells);
@@ -169,10 +178,12 @@ class World {
                      lockdep::Site site = lockdep::Site::Here(), lockdep::Site against = {});
   const std::vector<InvariantViolation>& noted() const { return noted_; }
 
+  // Every operation ends here: progress for the watchdog, results for the trace hash.
+  Result Finish(Result result, lockdep::Site site = lockdep::Site::Here());
+
  private:
   Inode& NewInode(InodeType type);
   void CheckReturnToUser();
-  Result Finish(Result result, lockdep::Site site = lockdep::Site::Here());
   void Evict(Inode& file);
 
   Simulation& sim_;
@@ -183,6 +194,8 @@ class World {
   BlockAllocator allocator_;
   Memory memory_;
   std::optional<WaitQueue> io_done_;
+  std::unique_ptr<WorkQueue> completions_;
+  std::vector<std::unique_ptr<AsyncDirectIo>> async_;
   // Pooled: the first *_used_ belong to the run.
   std::vector<std::unique_ptr<DiskInode>> disk_inodes_;
   int disk_inodes_used_ = 0;

@@ -71,6 +71,7 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
     truncation.DropPages(target, to, to + pages);
     target.dropped = {fs_.InvalidateKeepsFoliosOut(), to, to + pages, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
+    fs_.RemapPrepared(*this, source, target);
     for (uint32_t i = 0; i < pages; ++i) Remap(*this).SharePage(source, from + i, target, to + i);
     target.dropped.active = false;
     scheduler().Point(OperationKind::kWrite, target.id);

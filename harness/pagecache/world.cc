@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "harness/pagecache/async_io.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/writeback.h"
@@ -22,6 +23,8 @@ World::World(Simulation& sim, const FileSystem& file_system, WorldOptions option
       device_(options.disk_blocks),
       allocator_(device_),
       memory_(*this) {}
+
+World::~World() = default;
 
 void World::BeginRun() {
   FaultSet faults = scheduler().faults();
@@ -45,6 +48,8 @@ void World::BeginRun() {
 }
 
 void World::EndRun() {
+  async_.clear();
+  completions_.reset();
   memory_.Reset(options_.memory_folios, options_.kswapd);
   for (auto& slot : mm_slots_) slot->reset();
   for (auto& slot : inode_slots_) slot->reset();
@@ -107,6 +112,27 @@ void World::Map(Mm& mm, Inode& file) {
   LD_CHECK(mm.FindVma(file) == nullptr, "a file is mapped once in an mm");
   LD_CHECK(mm.node == file.node, "a process maps its own node's inodes");
   mm.vmas.push_back(Vma{&file, {}});
+}
+
+WorkQueue& World::completions() {
+  if (completions_ == nullptr) {
+    const WorkQueueOptions options{.workers = 1, .rescuer = true};
+    completions_ = std::make_unique<WorkQueue>(sim_, classes_.dio_slot, options, "direct I/O completions");
+  }
+  return *completions_;
+}
+
+void World::SubmitDirect(Mm& mm, const Io& io, bool write, std::function<void(const Result&)> done) {
+  const bool aligned = io.offset_cells % kPageCells == 0 && io.length_cells % kPageCells == 0;
+  const bool inside = io.offset_cells + io.length_cells <= kFilePagesMax * kPageCells;
+  if (!aligned || !inside || fs_.async_direct_io() == AsyncDirectIoRule::kNone) {
+    return done(write ? DirectWrite(mm, io) : DirectRead(mm, io));
+  }
+  completions();
+  const auto number = static_cast<uint32_t>(async_.size() + 1);
+  async_.push_back(std::make_unique<AsyncDirectIo>(*this, mm, io, write, number, std::move(done)));
+  AsyncDirectIo& async = *async_.back();  // stays where it is while the vector grows
+  async.Submit();
 }
 
 Result World::FadviseWillNeed(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
@@ -196,7 +222,6 @@ void World::CheckReturnToUser() {
   task() = {};
 }
 
-// Every operation ends here: progress for the watchdog, results for the trace hash.
 Result World::Finish(Result result, lockdep::Site site) {
   if (result.site.line == 0) result.site = site;
   scheduler().NoteProgress();

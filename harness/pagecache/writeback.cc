@@ -80,7 +80,7 @@ void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
 uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
   inode.extent_lock.LockExclusive();
   Extent& extent = inode.extents[page];
-  if (extent.has_block() && world_.allocator().shared(extent.block)) {  // copy on write
+  if (extent.has_block() && world_.allocator().CopiesOnWrite(extent.block)) {  // copy on write
     world_.allocator().Free(extent.block, inode.disk.number);
     extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode.disk.number)};
   }

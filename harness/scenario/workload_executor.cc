@@ -51,7 +51,9 @@ int ErrorNumber(pagecache::Error error) {
 
 StampKind StampKindOf(FileOperationKind kind) {
   switch (kind) {
-    case FileOperationKind::kDirectWrite: return StampKind::kDirect;
+    case FileOperationKind::kDirectWrite:
+    case FileOperationKind::kAsyncDirectWrite:
+    case FileOperationKind::kAsyncSyncWrite: return StampKind::kDirect;
     case FileOperationKind::kWrite:
     case FileOperationKind::kAppend:
     case FileOperationKind::kSyncWrite: return StampKind::kWrite;
@@ -110,6 +112,7 @@ void WorkloadExecutor::Begin(const Workload& workload) {
   files_.clear();
   mms_.clear();
   first_ids_.clear();
+  in_flight_.assign(workload.tasks.size(), 0);
   world_.BeginRun();
   Stamps content;
   for (const WorkloadFile& file : workload.files) {
@@ -140,6 +143,8 @@ void WorkloadExecutor::Begin(const Workload& workload) {
 void WorkloadExecutor::RunTask(size_t task) {
   uint32_t id = first_ids_[task];
   for (const FileOperation& operation : workload_->tasks[task]) Perform(task, operation, id++);
+  if (in_flight_[task] == 0) return;
+  world_.io_done().WaitUntil([this, task] { return in_flight_[task] == 0; });  // io_destroy
 }
 
 void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint32_t id) {
@@ -152,7 +157,25 @@ void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint
   event.start = ++sequence_;
   history_.events.push_back(std::move(event));
   if (scheduler.keeps_trace()) scheduler.NoteTrace(absl::StrCat("begins operation ", id, ": ", ToString(operation)), id);
-  const Result result = Call(task, operation, id);
+  if (IsAsync(operation.kind)) return SubmitAsync(task, operation, id, index);
+  EndOperation(operation, id, index, Call(task, operation, id));
+}
+
+// The completion may run in another task, when this one is long at its next operation.
+void WorkloadExecutor::SubmitAsync(size_t task, const FileOperation& operation, uint32_t id, size_t index) {
+  pagecache::Mm& mm = *mms_[workload_->processes[task]];
+  const Stamps stamps = StampsOf(operation, id);
+  pagecache::Io io = IoOf(operation, mm, stamps);
+  io.sync = operation.kind == FileOperationKind::kAsyncSyncWrite;
+  ++in_flight_[task];
+  world_.SubmitDirect(mm, io, IsWriteCall(operation.kind), [this, task, &operation, id, index](const Result& result) {
+    EndOperation(operation, id, index, result);
+    if (--in_flight_[task] == 0) world_.io_done().WakeAll();
+  });
+}
+
+void WorkloadExecutor::EndOperation(const FileOperation& operation, uint32_t id, size_t index, const Result& result) {
+  Scheduler& scheduler = sim_.scheduler();
   if (result.cache_conflict) ExcuseConflict(operation);
   CollectErrors();
   OperationEvent& done = history_.events[index];  // the vector may have grown meanwhile
@@ -178,18 +201,24 @@ WorkloadExecutor::Stamps WorkloadExecutor::StampsOf(const FileOperation& operati
   return stamps;
 }
 
-Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint32_t id) {
-  pagecache::Mm& mm = *mms_[workload_->processes[task]];
-  Inode& file = File(operation.file, mm);
-  const Stamps stamps = StampsOf(operation, id);
+pagecache::Io WorkloadExecutor::IoOf(const FileOperation& operation, const pagecache::Mm& mm,
+                                     absl::Span<const Stamp> stamps) {
   pagecache::Io io;
-  io.file = &file;
+  io.file = &File(operation.file, mm);
   io.offset_cells = operation.offset_cells;
   io.length_cells = operation.length_cells;
   io.stamps = stamps;
   if (operation.buffer_file != kAnonymousBuffer) {
     io.buffer = {&File(operation.buffer_file, mm), operation.buffer_offset_cells};
   }
+  return io;
+}
+
+Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint32_t id) {
+  pagecache::Mm& mm = *mms_[workload_->processes[task]];
+  Inode& file = File(operation.file, mm);
+  const Stamps stamps = StampsOf(operation, id);
+  pagecache::Io io = IoOf(operation, mm, stamps);
   const uint32_t offset = operation.offset_cells;
   const uint32_t length = operation.length_cells;
   switch (operation.kind) {
@@ -219,6 +248,9 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kClone:
       return world_.Clone(file, File(operation.other_file, mm), offset, length, offset);
     case FileOperationKind::kUnshare: return world_.Unshare(file, offset, length);
+    case FileOperationKind::kAsyncDirectRead:
+    case FileOperationKind::kAsyncDirectWrite:
+    case FileOperationKind::kAsyncSyncWrite: break;  // SubmitAsync
     case FileOperationKind::kLink: {
       const Result linked = world_.Link(file);
       return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;

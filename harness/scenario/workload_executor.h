@@ -49,6 +49,9 @@ class WorkloadExecutor {
 
   void RunTask(size_t task);
   void Perform(size_t task, const FileOperation& operation, uint32_t id);
+  void EndOperation(const FileOperation& operation, uint32_t id, size_t index, const pagecache::Result& result);
+  void SubmitAsync(size_t task, const FileOperation& operation, uint32_t id, size_t index);
+  pagecache::Io IoOf(const FileOperation& operation, const pagecache::Mm& mm, absl::Span<const pagecache::Stamp> stamps);
   pagecache::Result Call(size_t task, const FileOperation& operation, uint32_t id);
   void Record(const pagecache::Result& result, const FileOperation& operation, OperationEvent* event);
   void ExcuseConflict(const FileOperation& operation);
@@ -76,6 +79,7 @@ class WorkloadExecutor {
   const Workload* workload_ = nullptr;
   std::vector<pagecache::Inode*> files_;  // on the first node
   std::vector<pagecache::Mm*> mms_;    // by process, process p runs on node p % nodes
+  std::vector<int> in_flight_;         // asynchronous operations of each task
   std::vector<uint32_t> first_ids_;    // of each task's operations
   std::vector<uint32_t> errors_seen_;  // wb_err of each file
   History history_;

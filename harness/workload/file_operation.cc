@@ -38,6 +38,9 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kSyncWrite, "sync-write", true, false, true, true},
     {FileOperationKind::kClone, "clone", true, true, false, false},
     {FileOperationKind::kUnshare, "unshare", true, true, false, false},
+    {FileOperationKind::kAsyncDirectRead, "async-direct-read", true, true, true, false},
+    {FileOperationKind::kAsyncDirectWrite, "async-direct-write", true, true, true, true},
+    {FileOperationKind::kAsyncSyncWrite, "async-direct-sync-write", true, true, true, true},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -74,6 +77,9 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kSyncWrite,
       FileOperationKind::kClone,
       FileOperationKind::kUnshare,
+      FileOperationKind::kAsyncDirectRead,
+      FileOperationKind::kAsyncDirectWrite,
+      FileOperationKind::kAsyncSyncWrite,
   };
   return kAll;
 }
@@ -114,11 +120,20 @@ bool IsBufferedWriteCall(FileOperationKind kind) {
 }
 
 bool IsWriteCall(FileOperationKind kind) {
-  return IsBufferedWriteCall(kind) || kind == FileOperationKind::kDirectWrite;
+  return IsBufferedWriteCall(kind) || (IsDirect(kind) && ChangesContents(kind));
 }
 
 bool IsReadCall(FileOperationKind kind) {
-  return kind == FileOperationKind::kRead || kind == FileOperationKind::kDirectRead;
+  return kind == FileOperationKind::kRead || (IsDirect(kind) && !ChangesContents(kind));
+}
+
+bool IsAsync(FileOperationKind kind) {
+  return kind == FileOperationKind::kAsyncDirectRead || kind == FileOperationKind::kAsyncDirectWrite ||
+         kind == FileOperationKind::kAsyncSyncWrite;
+}
+
+bool IsDirect(FileOperationKind kind) {
+  return kind == FileOperationKind::kDirectRead || kind == FileOperationKind::kDirectWrite || IsAsync(kind);
 }
 
 bool HasOtherFile(FileOperationKind kind) {

@@ -46,6 +46,9 @@ enum class FileOperationKind : uint8_t {
   kSyncWrite = 21,      // O_DSYNC write
   kClone = 22,          // other_file shares the blocks of the range, at the same place
   kUnshare = 23,        // blocks of its own for the shared ones
+  kAsyncDirectRead = 24,   // io_submit: the task goes on, the operation ends when its completion has run
+  kAsyncDirectWrite = 25,
+  kAsyncSyncWrite = 26,    // the same with O_DSYNC
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
@@ -57,6 +60,8 @@ bool HasUserBuffer(FileOperationKind kind);       // buffer_file is used
 bool IsWriteCall(FileOperationKind kind);
 bool IsReadCall(FileOperationKind kind);
 bool IsBufferedWriteCall(FileOperationKind kind);
+bool IsDirect(FileOperationKind kind);
+bool IsAsync(FileOperationKind kind);
 bool HasOtherFile(FileOperationKind kind);
 bool ChangesContents(FileOperationKind kind);     // of `file`; a read into a mapping changes the buffer's file
 

@@ -8,6 +8,7 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(OperationsMixScenario());
   registry.Add(FallocateMixScenario());
   registry.Add(CloneMixScenario());
+  registry.Add(AsyncMixScenario());
 }
 
 }  // namespace ordeal

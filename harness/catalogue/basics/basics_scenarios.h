@@ -12,6 +12,7 @@ ScenarioEntry DiningPhilosophersScenario();
 ScenarioEntry OperationsMixScenario();
 ScenarioEntry FallocateMixScenario();
 ScenarioEntry CloneMixScenario();
+ScenarioEntry AsyncMixScenario();
 
 // All of them.
 void AddBasicsScenarios(Registry& registry);

@@ -69,4 +69,17 @@ ScenarioEntry CloneMixScenario() {
                            {FileOperationKind::kCollapseRange, 1}}));
 }
 
+ScenarioEntry AsyncMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "async-mix";
+  entry.summary = "a generated mix of asynchronous direct I/O among the common operations, fallocate and clone";
+  entry.filesystems = {"vfs", "xfs"};
+  return Mix(entry, Among({{FileOperationKind::kAsyncDirectRead, 3},
+                           {FileOperationKind::kAsyncDirectWrite, 5},
+                           {FileOperationKind::kAsyncSyncWrite, 2},
+                           {FileOperationKind::kAllocate, 1},
+                           {FileOperationKind::kPunchHole, 1},
+                           {FileOperationKind::kClone, 1}}));
+}
+
 }  // namespace ordeal

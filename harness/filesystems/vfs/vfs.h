@@ -16,6 +16,7 @@ class Vfs : public pagecache::FileSystem {
   explicit Vfs(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
 
   const char* name() const override { return "vfs"; }
+  pagecache::AsyncDirectIoRule async_direct_io() const override { return pagecache::AsyncDirectIoRule::kInPlace; }
   void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   void FillExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;

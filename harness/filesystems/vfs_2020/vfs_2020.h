@@ -16,6 +16,7 @@ class Vfs2020 : public pagecache::FileSystem {
  public:
   explicit Vfs2020(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
   const char* name() const override { return "vfs-2020"; }
+  pagecache::AsyncDirectIoRule async_direct_io() const override { return pagecache::AsyncDirectIoRule::kInPlace; }
 };
 
 }  // namespace ordeal
