@@ -59,6 +59,7 @@ std::string RetryStatistics::ToString() const {
 }
 
 void RetryBook::BeginRun() {
+  if (rows_.empty()) return;  // nobody has retried: runs are short, and the statistics are not
   rows_.clear();
   open_ = 0;
   statistics_ = {};
