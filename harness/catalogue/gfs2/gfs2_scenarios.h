@@ -6,6 +6,22 @@
 
 namespace ordeal {
 
+ScenarioEntry Gfs2AppendsScenario();
+ScenarioEntry Gfs2CrossingMappingsScenario();
+ScenarioEntry Gfs2CrossingNodesScenario();
+ScenarioEntry Gfs2DirectReadOwnMappingScenario();
+ScenarioEntry Gfs2DirectVsBufferedWriteScenario();
+ScenarioEntry Gfs2DirectWriteOwnMappingScenario();
+ScenarioEntry Gfs2DirectWriteVsMmapScenario();
+ScenarioEntry Gfs2FaultInWindowScenario();
+ScenarioEntry Gfs2IgetVsEvictScenario();
+ScenarioEntry Gfs2OwnMappingScenario();
+ScenarioEntry Gfs2ReadVsRemoteWriteScenario();
+ScenarioEntry Gfs2RemoteDirectWriteScenario();
+ScenarioEntry Gfs2StoreVsRemoteReadScenario();
+ScenarioEntry Gfs2TwoUpconvertsScenario();
+ScenarioEntry Gfs2WriteAcrossPagesScenario();
+
 // All of them.
 void AddGfs2Scenarios(Registry& registry);
 
