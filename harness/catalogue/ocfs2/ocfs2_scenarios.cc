@@ -4,6 +4,13 @@ namespace ordeal {
 
 void AddOcfs2Scenarios(Registry& registry) {
   registry.Add(Ocfs2PageLockDlmScenario());
+  registry.Add(ReaderAndAppenderScenario());
+  registry.Add(NodesWriteOnePageScenario());
+  registry.Add(GuardedCopiesCrossScenario());
+  registry.Add(ReadersRaceToFillScenario());
+  registry.Add(NodesLinkScenario());
+  registry.Add(NodesRenameScenario());
+  registry.Add(ReadaheadGivesUpScenario());
 }
 
 }  // namespace ordeal

@@ -7,6 +7,13 @@
 namespace ordeal {
 
 ScenarioEntry Ocfs2PageLockDlmScenario();
+ScenarioEntry ReaderAndAppenderScenario();
+ScenarioEntry NodesWriteOnePageScenario();
+ScenarioEntry GuardedCopiesCrossScenario();
+ScenarioEntry ReadersRaceToFillScenario();
+ScenarioEntry NodesLinkScenario();
+ScenarioEntry NodesRenameScenario();
+ScenarioEntry ReadaheadGivesUpScenario();
 
 // All of them.
 void AddOcfs2Scenarios(Registry& registry);

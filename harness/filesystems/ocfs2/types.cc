@@ -1,7 +1,24 @@
 #include "harness/filesystems/filesystems.h"
+#include "harness/filesystems/ocfs2/ocfs2.h"
+#include "harness/filesystems/ocfs2/ocfs2_historical.h"
 
 namespace ordeal {
 
-std::vector<FileSystemType> Ocfs2Types() { return {}; }
+std::vector<FileSystemType> Ocfs2Types() {
+  std::vector<FileSystemType> types = {
+      MakeFileSystemType<Ocfs2>("ocfs2", "OCFS2 on two nodes: cluster locks tried under folio locks, else waited for without",
+                                {"B57", "B58"}),
+      MakeFileSystemType<Ocfs2Naive>("ocfs2-naive", "OCFS2 2005: cluster lock under the folio lock (historical)", {}),
+      MakeFileSystemType<Ocfs2SkipLocked>(
+          "ocfs2-skip-locked", "as ocfs2-naive, but the downconvert skips locked pages and retries (proposed)", {}),
+      MakeFileSystemType<Ocfs2Guard>("ocfs2-guard", "OCFS2 2005: cluster lock before the folio lock, by guards (posted)",
+                                     {"B50", "B51"}),
+      MakeFileSystemType<Ocfs2Atp>("ocfs2-atp", "OCFS2 2005: AOP_TRUNCATED_PAGE as posted (historical)", {}),
+  };
+  types[1].inherent_bugs = {"B46"};
+  types[2].inherent_bugs = {"B49"};
+  for (FileSystemType& type : types) type.nodes = 2;
+  return types;
+}
 
 }  // namespace ordeal

@@ -1,0 +1,27 @@
+// B46, as in the mail that began it: one node follows a file (tail -f) that another one appends to. The appender wants the
+// cluster lock; the reader's node must drop the pages first, under their locks; a reader that has locked a page before it asks
+// for the cluster lock keeps it from that. B49 is the same when the downconvert skips locked pages and tries again.
+#include "harness/catalogue/ocfs2/ocfs2_scenarios.h"
+#include "harness/scenario/workload_scenario.h"
+
+namespace ordeal {
+
+ScenarioEntry ReaderAndAppenderScenario() {
+  ScenarioEntry entry;
+  entry.name = "reader-and-appender";
+  entry.summary = "one node reads a file that another node appends to";
+  entry.filesystems = {"ocfs2", "ocfs2-naive", "ocfs2-skip-locked", "ocfs2-guard", "ocfs2-atp"};
+  return FixedWorkload(entry, R"(ordeal-workload 1
+file a 8
+task process 0
+  read file 0 cells [0, 8)
+  read file 0 cells [4, 12)
+  read file 0 cells [4, 12)
+task process 1
+  write file 0 cells [8, 10)
+  write file 0 cells [10, 12)
+)",
+                       {.readahead_pages = 0});
+}
+
+}  // namespace ordeal

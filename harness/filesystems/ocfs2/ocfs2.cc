@@ -1,0 +1,263 @@
+#include "harness/filesystems/ocfs2/ocfs2.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "harness/pagecache/filemap.h"
+#include "harness/pagecache/generic_file.h"
+#include "harness/pagecache/truncate.h"
+#include "harness/pagecache/writeback.h"
+
+namespace ordeal {
+
+using lockdep::kDlmExclusive;
+using lockdep::kDlmProtectedRead;
+using pagecache::AddressSpace;
+using pagecache::Bug;
+using pagecache::Error;
+using pagecache::Filemap;
+using pagecache::Folio;
+using pagecache::Inode;
+using pagecache::Io;
+using pagecache::kFilePagesMax;
+using pagecache::LockMode;
+using pagecache::Mm;
+using pagecache::Result;
+using pagecache::Truncation;
+using pagecache::World;
+using pagecache::Writeback;
+
+namespace {
+
+// The state that a retry depends on: which page it wants.
+uint64_t RetryState(const Inode& inode, uint32_t page) { return uint64_t{inode.number} << 32 | page; }
+
+}  // namespace
+
+std::unique_ptr<pagecache::FileSystemState> Ocfs2::MakeState(World& world) const {
+  return std::make_unique<Ocfs2World>(world);
+}
+
+std::unique_ptr<pagecache::FileSystemInodeState> Ocfs2::MakeInodeState(World& world, Inode& inode) const {
+  Ocfs2LockHooks hooks;
+  hooks.meta.downconvert = [this, &world, &inode](DlmMode blocking, DlmMode) {
+    return Downconvert(world, inode, blocking);
+  };
+  hooks.meta.refresh = [&world, &inode](const Lvb* lvb) {
+    world.scheduler().Point(OperationKind::kWrite, inode.id);
+    inode.i_size = lvb != nullptr ? static_cast<uint32_t>((*lvb)[0]) : inode.disk.i_size;
+  };
+  hooks.meta.set_lvb = [&inode](Lvb* lvb) {
+    inode.disk.i_size = inode.i_size;
+    (*lvb)[0] = inode.i_size;
+  };
+  hooks.bugs.nonblock_abandons_busy = bugs().Has(Bug::kB57NonblockAbandonsBusy);
+  hooks.bugs.no_holder_tracking = bugs().Has(Bug::kB58RecursiveClusterLock);
+  const Ocfs2Inode* first = inode.node == 0 ? nullptr : &OcfsInode(world.OnNode(inode, 0));
+  return std::make_unique<Ocfs2Inode>(world, inode, first, std::move(hooks));
+}
+
+// --- the downconvert worker ---
+
+// An injected I/O error leaves the folio dirty: another node must not read what it replaces.
+void Ocfs2::WriteAll(World& world, Inode& inode) {
+  while (Writeback(world).Range(inode, 0, kFilePagesMax) != Error::kOk) {
+  }
+}
+
+void Ocfs2::CheckNothingCached(World& world, const Inode& inode) {
+  for (const Folio* folio : inode.mapping.pages) {
+    if (folio == nullptr || !folio->uptodate) continue;
+    world.NoteViolation("S5", "a cached folio that is up to date means that the node has the cluster lock",
+                        absl::StrCat("page ", folio->index, " of inode ", inode.number,
+                                     " is cached when node ", inode.node + 1, " gives the inode lock away"));
+    return;
+  }
+}
+
+DownconvertAnswer Ocfs2::Downconvert(World& world, Inode& inode, DlmMode blocking) const {
+  Filemap(world).UnmapRange(inode, 0, kFilePagesMax);
+  WriteAll(world, inode);
+  if (blocking == kDlmExclusive) {
+    Truncation(world).DropPages(inode, 0, kFilePagesMax);
+    CheckNothingCached(world, inode);
+  }
+  return DownconvertAnswer::kContinue;
+}
+
+// --- reads ---
+
+// Brings i_size up to date (ocfs2_inode_lock_atime); the pages have their own lock calls.
+void Ocfs2::ReadEnter(World&, Inode& inode) const {
+  OcfsInode(inode).LockMeta(kDlmProtectedRead);
+  OcfsInode(inode).UnlockMeta(kDlmProtectedRead);
+}
+
+// ocfs2_inode_lock_with_page: having waited, the next try is likely to find the lock cached.
+Error Ocfs2::ReadFolio(World& world, Folio& folio) const {
+  Inode& inode = folio.mapping->host;
+  Ocfs2Inode& state = OcfsInode(inode);
+  const uint32_t page = folio.index;
+  if (!state.TryLockMeta(kDlmProtectedRead)) {
+    folio.lock.Unlock();
+    state.LockMeta(kDlmProtectedRead);
+    state.UnlockMeta(kDlmProtectedRead);
+    world.scheduler().NoteRetry(RetryReason::kTruncatedPage, RetryState(inode, page));
+    return Error::kTruncatedPage;
+  }
+  if (!state.alloc.TryLockShared()) {
+    folio.lock.Unlock();
+    state.alloc.LockShared();
+    state.alloc.UnlockShared();
+    state.UnlockMeta(kDlmProtectedRead);
+    world.scheduler().NoteRetry(RetryReason::kTruncatedPage, RetryState(inode, page));
+    return Error::kTruncatedPage;
+  }
+  Filemap(world).StartRead(folio);
+  state.alloc.UnlockShared();
+  state.UnlockMeta(kDlmProtectedRead);
+  return Error::kOk;
+}
+
+Error Ocfs2::ReadaheadFolio(World& world, Folio& folio) const {
+  Ocfs2Inode& state = OcfsInode(folio.mapping->host);
+  if (!state.TryLockMeta(kDlmProtectedRead)) {
+    folio.lock.Unlock();
+    return Error::kTruncatedPage;
+  }
+  const bool allocation_stable = state.alloc.TryLockShared();
+  if (allocation_stable) {
+    Filemap(world).StartRead(folio);
+    state.alloc.UnlockShared();
+  } else {
+    folio.lock.Unlock();
+  }
+  state.UnlockMeta(kDlmProtectedRead);
+  return allocation_stable ? Error::kOk : Error::kTruncatedPage;
+}
+
+Result Ocfs2::FileDirectRead(World& world, Mm& mm, const Io& io) const {
+  if (io.buffer.mapping != nullptr) return FileRead(world, mm, io);
+  return FileSystem::FileDirectRead(world, mm, io);
+}
+
+// Taking the inode lock makes the other nodes write their dirty pages.
+void Ocfs2::DirectReadEnter(World&, Inode& inode) const {
+  inode.i_rwsem.LockShared();
+  OcfsInode(inode).LockRw(kDlmProtectedRead);
+  OcfsInode(inode).LockMeta(kDlmProtectedRead);
+  OcfsInode(inode).UnlockMeta(kDlmProtectedRead);
+}
+void Ocfs2::DirectReadExit(World&, Inode& inode) const {
+  OcfsInode(inode).UnlockRw(kDlmProtectedRead);
+  inode.i_rwsem.UnlockShared();
+}
+
+// --- writes ---
+
+// ocfs2_zero_extend: what lies between the old end of file and the write reads as zeros, on all nodes.
+Error Ocfs2::ExtendTo(World& world, Inode& inode, uint32_t offset_cells) const {
+  Ocfs2Inode& state = OcfsInode(inode);
+  Error error = Error::kOk;
+  state.LockMeta(kDlmExclusive);
+  state.alloc.LockExclusive();
+  if (offset_cells > inode.i_size) {
+    error = Truncation(world).ZeroToPageEnd(inode, inode.i_size);
+    world.scheduler().Point(OperationKind::kWrite, inode.id);
+    if (error == Error::kOk) inode.i_size = offset_cells;
+  }
+  state.alloc.UnlockExclusive();
+  state.UnlockMeta(kDlmExclusive);
+  return error;
+}
+
+Result Ocfs2::FileWrite(World& world, Mm& mm, const Io& io) const {
+  Inode& inode = *io.file;
+  Result result;
+  inode.i_rwsem.LockExclusive();
+  OcfsInode(inode).LockRw(kDlmExclusive);
+  result.error = ExtendTo(world, inode, io.offset_cells);
+  if (result.error == Error::kOk) result = GenericWrite(world, mm, io);
+  OcfsInode(inode).UnlockRw(kDlmExclusive);
+  inode.i_rwsem.UnlockExclusive();
+  return result;
+}
+
+Result Ocfs2::FileDirectWrite(World& world, Mm& mm, const Io& io) const { return FallBackToBuffered(world, mm, io); }
+
+Error Ocfs2::WriteBegin(World&, Inode& inode, uint32_t) const {
+  OcfsInode(inode).LockMeta(kDlmExclusive);
+  OcfsInode(inode).alloc.LockExclusive();
+  return Error::kOk;
+}
+void Ocfs2::WriteEnd(World&, Inode& inode, uint32_t) const {
+  OcfsInode(inode).alloc.UnlockExclusive();
+  OcfsInode(inode).UnlockMeta(kDlmExclusive);
+}
+
+LockMode Ocfs2::MkwriteEnter(World&, AddressSpace& mapping) const {
+  OcfsInode(mapping.host).LockMeta(kDlmExclusive);
+  OcfsInode(mapping.host).alloc.LockExclusive();
+  return LockMode::kExclusive;
+}
+void Ocfs2::MkwriteExit(World&, AddressSpace& mapping, LockMode) const {
+  OcfsInode(mapping.host).alloc.UnlockExclusive();
+  OcfsInode(mapping.host).UnlockMeta(kDlmExclusive);
+}
+
+// --- invalidation, two files, names ---
+
+void Ocfs2::InvalidateEnter(World&, Inode& inode) const {
+  Ocfs2Inode& state = OcfsInode(inode);
+  inode.i_rwsem.LockExclusive();
+  state.LockRw(kDlmExclusive);
+  inode.dio.WaitZero();
+  state.LockMeta(kDlmExclusive);
+  state.alloc.LockExclusive();
+}
+void Ocfs2::InvalidateExit(World&, Inode& inode) const {
+  Ocfs2Inode& state = OcfsInode(inode);
+  state.alloc.UnlockExclusive();
+  state.UnlockMeta(kDlmExclusive);
+  state.UnlockRw(kDlmExclusive);
+  inode.i_rwsem.UnlockExclusive();
+}
+
+// Each page that is compared has its own lock calls (ReadFolio).
+void Ocfs2::TwoInodesEnter(World&, Inode& first, Inode& second) const {
+  LockTwoNondirectories(first, second);
+  Inode* low = &first;
+  Inode* high = &second;
+  if (low->disk.number > high->disk.number) std::swap(low, high);
+  OcfsInode(*low).LockRw(kDlmExclusive);
+  if (low != high) OcfsInode(*high).LockRw(kDlmExclusive);
+  for (Inode* inode : {low, high}) {
+    OcfsInode(*inode).LockMeta(kDlmProtectedRead);
+    OcfsInode(*inode).UnlockMeta(kDlmProtectedRead);
+  }
+}
+void Ocfs2::TwoInodesExit(World&, Inode& first, Inode& second) const {
+  if (&first != &second) OcfsInode(second).UnlockRw(kDlmExclusive);
+  OcfsInode(first).UnlockRw(kDlmExclusive);
+  UnlockTwoNondirectories(first, second);
+}
+
+void Ocfs2::EvictEnter(World&, Inode& inode) const { OcfsInode(inode).LockMeta(kDlmExclusive); }
+void Ocfs2::EvictExit(World&, Inode& inode) const { OcfsInode(inode).UnlockMeta(kDlmExclusive); }
+
+// May the caller write to the directory? ocfs2_permission has its inode lock while ocfs2_get_acl takes it once more (B58).
+void Ocfs2::LinkEnter(World&, Inode& directory, Inode& inode) const {
+  Ocfs2Inode& parent = OcfsInode(directory);
+  parent.LockMeta(kDlmProtectedRead);
+  parent.LockMeta(kDlmProtectedRead);
+  parent.UnlockMeta(kDlmProtectedRead);
+  parent.UnlockMeta(kDlmProtectedRead);
+  parent.LockMeta(kDlmExclusive);
+  OcfsInode(inode).LockMeta(kDlmExclusive);
+}
+void Ocfs2::LinkExit(World&, Inode& directory, Inode& inode) const {
+  OcfsInode(inode).UnlockMeta(kDlmExclusive);
+  OcfsInode(directory).UnlockMeta(kDlmExclusive);
+}
+
+}  // namespace ordeal

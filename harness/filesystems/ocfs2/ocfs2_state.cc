@@ -1,0 +1,60 @@
+#include "harness/filesystems/ocfs2/ocfs2_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lockdep/support/check.h"
+
+namespace ordeal {
+
+using pagecache::Inode;
+using pagecache::World;
+
+// No node dies of a fault: what a dead node's files look like is not modelled.
+Ocfs2World::Ocfs2World(World& world)
+    : cluster_(world.sim(), {.nodes = std::max(world.options().nodes, 2), .deaths_max = 0}), dlm_(cluster_) {
+  Simulation& sim = world.sim();
+  rw_class_ = sim.Class("ocfs2_rw_lock", {.ordered_by_key = true, .kind = &lockdep::kDlmLock});
+  meta_class_ = sim.Class("ocfs2_inode_lock", {.ordered_by_key = true, .kind = &lockdep::kDlmLock});
+  alloc_class_ = sim.Class("ip_alloc_sem");
+  cluster_.Start();
+  for (int node = 1; node <= world.options().nodes; ++node) {
+    workers_[static_cast<size_t>(node)] =
+        std::make_unique<DownconvertWorker>(dlm_, NodeId{static_cast<uint8_t>(node)});
+  }
+}
+
+ResourceId Ocfs2World::NewResource(bool rw, uint32_t number) {
+  return dlm_.NewResource({.lock_class = rw ? rw_class_ : meta_class_,
+                           .name = rw ? "rw lock of disk inode" : "inode lock of disk inode",
+                           .number = number,
+                           .order_key = number});
+}
+
+Ocfs2Inode::Ocfs2Inode(World& world, Inode& inode, const Ocfs2Inode* first, Ocfs2LockHooks hooks)
+    : alloc(world.sim(), OcfsWorld(world).alloc_class(), "ip_alloc_sem of inode", inode.number, world.options().steal),
+      cluster_(OcfsWorld(world).cluster()),
+      node_(Ocfs2World::NodeOf(inode)),
+      rw_resource_(first != nullptr ? first->rw_resource_ : OcfsWorld(world).NewResource(true, inode.disk.number)),
+      meta_resource_(first != nullptr ? first->meta_resource_ : OcfsWorld(world).NewResource(false, inode.disk.number)),
+      rw_(OcfsWorld(world).worker(node_), rw_resource_, {}, hooks.bugs),
+      meta_(OcfsWorld(world).worker(node_), meta_resource_, std::move(hooks.meta), hooks.bugs) {}
+
+void Ocfs2Inode::LockRw(DlmMode mode, lockdep::Site site) {
+  cluster_.BindCurrentTask(node_);
+  const ClusterLockStatus status = rw_.Lock(mode, {}, site);
+  LD_CHECK(status == ClusterLockStatus::kGranted, "a task wants more of an rw lock than it has");
+}
+
+void Ocfs2Inode::LockMeta(DlmMode mode, lockdep::Site site) {
+  cluster_.BindCurrentTask(node_);
+  const ClusterLockStatus status = meta_.Lock(mode, {}, site);
+  LD_CHECK(status == ClusterLockStatus::kGranted, "a task wants more of an inode lock than it has");
+}
+
+bool Ocfs2Inode::TryLockMeta(DlmMode mode, lockdep::Site site) {
+  cluster_.BindCurrentTask(node_);
+  return meta_.Lock(mode, {.nonblock = true}, site) == ClusterLockStatus::kGranted;
+}
+
+}  // namespace ordeal

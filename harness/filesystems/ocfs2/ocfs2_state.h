@@ -1,0 +1,79 @@
+// What OCFS2 keeps with a world (the cluster and its lock manager, one downconvert worker a node) and with each inode of each node
+// (its two cluster locks and ip_alloc_sem).
+//
+// Thread-safety: tasks of one simulation. Made and dropped with the run.
+// Invariants:    node n of the world (from 0) is NodeId{n + 1} of the cluster; all nodes' inodes of a file share two resources.
+// Lock order:    see ocfs2.h; resources of one class by the number of the disk inode.
+// Example:       Ocfs2Inode& state = OcfsInode(inode); state.LockMeta(lockdep::kDlmProtectedRead); ...
+#ifndef ORDEAL_HARNESS_FILESYSTEMS_OCFS2_OCFS2_STATE_H_
+#define ORDEAL_HARNESS_FILESYSTEMS_OCFS2_OCFS2_STATE_H_
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "harness/cluster/cluster_lock.h"
+#include "harness/pagecache/page_cache.h"
+
+namespace ordeal {
+
+class Ocfs2World : public pagecache::FileSystemState {
+ public:
+  explicit Ocfs2World(pagecache::World& world);
+
+  static NodeId NodeOf(const pagecache::Inode& inode) { return NodeId{static_cast<uint8_t>(inode.node + 1)}; }
+  Cluster& cluster() { return cluster_; }
+  Dlm& dlm() { return dlm_; }
+  DownconvertWorker& worker(NodeId node) { return *workers_[Index(node)]; }
+  lockdep::LockClassId alloc_class() const { return alloc_class_; }
+  ResourceId NewResource(bool rw, uint32_t number);
+
+  // By task: what a historical protocol remembers between the hooks of one operation.
+  std::array<bool, kTasksMax> submitted{};
+
+ private:
+  Cluster cluster_;
+  Dlm dlm_;
+  PerNode<std::unique_ptr<DownconvertWorker>> workers_;
+  lockdep::LockClassId rw_class_;
+  lockdep::LockClassId meta_class_;
+  lockdep::LockClassId alloc_class_;
+};
+
+struct Ocfs2LockHooks {
+  ClusterLockUser meta;
+  ClusterLockBugs bugs;
+};
+
+class Ocfs2Inode : public pagecache::FileSystemInodeState {
+ public:
+  // `first`: the same file's state on node 0, whose resources it shares; null on node 0.
+  Ocfs2Inode(pagecache::World& world, pagecache::Inode& inode, const Ocfs2Inode* first, Ocfs2LockHooks hooks);
+
+  // The current task acts on this node from now on.
+  void LockRw(DlmMode mode, lockdep::Site site = lockdep::Site::Here());
+  void UnlockRw(DlmMode mode, lockdep::Site site = lockdep::Site::Here()) { rw_.Unlock(mode, site); }
+  void LockMeta(DlmMode mode, lockdep::Site site = lockdep::Site::Here());
+  // False, without it, if it would have to wait.
+  bool TryLockMeta(DlmMode mode, lockdep::Site site = lockdep::Site::Here());
+  void UnlockMeta(DlmMode mode, lockdep::Site site = lockdep::Site::Here()) { meta_.Unlock(mode, site); }
+
+  RwSemaphore alloc;  // ip_alloc_sem
+  const ClusterLock& meta() const { return meta_; }
+  const ClusterLock& rw() const { return rw_; }
+
+ private:
+  Cluster& cluster_;
+  const NodeId node_;
+  const ResourceId rw_resource_;
+  const ResourceId meta_resource_;
+  ClusterLock rw_;
+  ClusterLock meta_;
+};
+
+inline Ocfs2World& OcfsWorld(const pagecache::World& world) { return static_cast<Ocfs2World&>(*world.fs_state()); }
+inline Ocfs2Inode& OcfsInode(const pagecache::Inode& inode) { return static_cast<Ocfs2Inode&>(*inode.fs_state); }
+
+}  // namespace ordeal
+
+#endif  // ORDEAL_HARNESS_FILESYSTEMS_OCFS2_OCFS2_STATE_H_
