@@ -6,6 +6,13 @@
 
 namespace ordeal {
 
+ScenarioEntry DaxEntryLockScenario();
+ScenarioEntry DaxEvictLeaseScenario();
+ScenarioEntry DaxEvictPinScenario();
+ScenarioEntry DaxEvictReaddirScenario();
+ScenarioEntry DaxPairLockScenario();
+ScenarioEntry LogSpaceScenario();
+
 // All of them.
 void AddXfsScenarios(Registry& registry);
 
