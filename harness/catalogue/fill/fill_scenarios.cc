@@ -6,6 +6,8 @@ void AddFillScenarios(Registry& registry) {
   registry.Add(PunchHoleVsReadScenario());
   registry.Add(PunchHoleVsFaultScenario());
   registry.Add(PunchHoleVsStoreScenario());
+  registry.Add(PunchHoleVsFadviseScenario());
+  registry.Add(TruncateVsFaultScenario());
   registry.Add(TruncateVsStoreScenario());
 }
 

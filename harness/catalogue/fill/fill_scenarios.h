@@ -6,9 +6,11 @@
 
 namespace ordeal {
 
+ScenarioEntry PunchHoleVsFadviseScenario();
 ScenarioEntry PunchHoleVsReadScenario();
 ScenarioEntry PunchHoleVsFaultScenario();
 ScenarioEntry PunchHoleVsStoreScenario();
+ScenarioEntry TruncateVsFaultScenario();
 ScenarioEntry TruncateVsStoreScenario();
 
 // All of them.

@@ -9,7 +9,7 @@ ScenarioEntry PunchHoleVsFaultScenario() {
   ScenarioEntry entry;
   entry.name = "punch-hole-vs-fault";
   entry.summary = "a hole is punched while loads through mappings fault the same pages in";
-  entry.filesystems = {"vfs", "vfs-2020", "xfs"};
+  entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap", "xfs-4"};
   entry.bugs = {"B02", "B70"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8

@@ -9,8 +9,8 @@ ScenarioEntry PunchHoleVsReadScenario() {
   ScenarioEntry entry;
   entry.name = "punch-hole-vs-read";
   entry.summary = "a hole is punched while buffered reads fill the same pages and another file takes blocks";
-  entry.filesystems = {"vfs", "vfs-2020", "xfs"};
-  entry.bugs = {"B01"};
+  entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap", "xfs-4"};
+  entry.bugs = {"B01", "B03"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

@@ -9,7 +9,8 @@ ScenarioEntry PunchHoleVsStoreScenario() {
   ScenarioEntry entry;
   entry.name = "punch-hole-vs-store";
   entry.summary = "a hole is punched while a store faults the page in, and another file takes the block";
-  entry.filesystems = {"vfs", "vfs-2020", "xfs"};
+  entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap", "xfs-4"};
+  entry.bugs = {"B05"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

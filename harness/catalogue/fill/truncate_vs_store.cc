@@ -9,7 +9,7 @@ ScenarioEntry TruncateVsStoreScenario() {
   ScenarioEntry entry;
   entry.name = "truncate-vs-store";
   entry.summary = "stores and writes that wait for a folio while the file is cut and grows again";
-  entry.filesystems = {"vfs", "vfs-2020", "xfs"};
+  entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap"};
   entry.bugs = {"B09"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
