@@ -234,6 +234,14 @@ int TaskExecutor::Execute(const FileOperation& operation) {
       return Result(ioctl(files_.file(operation.other_file).fd, FICLONERANGE, &range));
     }
     case FileOperationKind::kUnshare: return Result(fallocate(file.fd, FALLOC_FL_UNSHARE_RANGE, offset, length));
+    case FileOperationKind::kMsync: return Result(msync(file.mapping, files_.bytes_max(), MS_SYNC));
+    case FileOperationKind::kSyncFs: return Result(syncfs(file.fd));
+    // Not driven here: they would take the mappings from the other tasks of the process, or the machine from everybody.
+    case FileOperationKind::kRemap:
+    case FileOperationKind::kProtect:
+    case FileOperationKind::kFork:
+    case FileOperationKind::kReaddir:
+    case FileOperationKind::kFreeze: return ENOSYS;
     case FileOperationKind::kFadviseWillNeed: return posix_fadvise(file.fd, offset, length, POSIX_FADV_WILLNEED);
     case FileOperationKind::kMadviseWillNeed: {
       // madvise wants whole pages.

@@ -127,7 +127,8 @@ void VersionTable::AddEvent(int index, const OperationEvent& event) {
     return;
   }
   if (IsWriteCall(operation.kind) || operation.kind == FileOperationKind::kStore) AddWritten(event, version);
-  if (IsReadCall(operation.kind) && operation.buffer_file != kAnonymousBuffer) AddReadIntoMapping(event, version);
+  const bool stores = IsReadCall(operation.kind) || operation.kind == FileOperationKind::kReaddir;
+  if (stores && operation.buffer_file != kAnonymousBuffer) AddReadIntoMapping(event, version);
 }
 
 // The target takes each cell's value at some moment of the operation; one that was refused may not have come to all.
@@ -181,7 +182,7 @@ void VersionTable::AddReadIntoMapping(const OperationEvent& event, Version versi
   for (uint32_t i = 0; i < operation.length_cells; ++i) {
     const CellAt at{operation.buffer_file, operation.buffer_offset_cells + i};
     // The device writes into pinned pages without any lock: a direct read obliges nobody.
-    version.certain = Succeeded(event) && i < event.completed_cells && operation.kind == FileOperationKind::kRead &&
+    version.certain = Succeeded(event) && i < event.completed_cells && !IsDirect(operation.kind) &&
                       SurelyInside(at, {event.start, event.end});
     if (event.copies_values) version.source = {operation.file, operation.offset_cells + i};
     Add(at, version);

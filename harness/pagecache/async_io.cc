@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/generic_file.h"
 
 namespace ordeal::pagecache {
@@ -49,6 +50,7 @@ bool AsyncDirectIo::MustWait() const {
 }
 
 void AsyncDirectIo::SubmitWrite() {
+  const FreezeGuard guard(world_, FreezeLevel::kWrite);  // of the submission: the completion holds the transactions' level
   const LockMode mode = world_.fs().DirectWriteEnter(world_, *io_.file, io_.offset_cells, io_.length_cells);
   const bool wait = MustWait();
   if (!wait) direct_.set_async(this);

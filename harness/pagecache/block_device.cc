@@ -22,6 +22,7 @@ void BlockDevice::Reset() {
   }
   touched_ = 1;
   pending_.clear();
+  bad_.clear();
 }
 
 void BlockDevice::Begin(World& world) {
@@ -93,7 +94,11 @@ void BlockDevice::Serve() {
 // The data moves without a scheduling point: DMA of one block is atomic in the model.
 void BlockDevice::Complete(Request& request) {
   Scheduler& scheduler = world_->scheduler();
-  const bool error = scheduler.ChooseFault(ChoiceKind::kIoError, 2, id_) == 1;
+  bool error = scheduler.ChooseFault(ChoiceKind::kIoError, 2, id_) == 1;
+  if (world_->bugs().Has(Bug::kB99FillErrorRetriesForever) && request.kind == RequestKind::kRead) {
+    error |= std::find(bad_.begin(), bad_.end(), request.block) != bad_.end();
+    if (error) bad_.push_back(request.block);
+  }
   if (!error) {
     switch (request.kind) {
       case RequestKind::kRead:

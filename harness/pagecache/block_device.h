@@ -78,6 +78,7 @@ class BlockDevice {
 
   std::vector<PageCells> blocks_;
   uint32_t touched_ = 0;  // blocks that Reset must restore
+  std::vector<uint32_t> bad_;  // B99 only: blocks that fail for ever, once they have
   std::vector<Request> pending_;
   World* world_ = nullptr;
   TaskId daemon_ = kNoTask;

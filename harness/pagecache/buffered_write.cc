@@ -4,6 +4,7 @@
 #include "harness/pagecache/fault.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/generic_file.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
 #include "harness/pagecache/writeback.h"
@@ -181,6 +182,7 @@ Result GenericWrite(World& world, Mm& mm, const Io& io) {
 }
 
 Result World::Write(Mm& mm, const Io& io) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) return Finish({.error = Error::kInvalid});
   Result result = fs_.FileWrite(*this, mm, io);
   if (io.sync && result.cells_done > 0) {  // generic_write_sync, without the file system's locks

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/reflink.h"
 #include "harness/pagecache/writeback.h"
@@ -96,6 +97,7 @@ Error DedupeCompare::Page(Inode& a, uint32_t a_cell, Inode& b, uint32_t b_cell, 
 
 Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, uint32_t second_offset_cells,
                      uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   fs_.TwoInodesEnter(*this, first, second);
   first.dio.WaitZero();

@@ -8,6 +8,7 @@
 #include "harness/pagecache/fault.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/generic_file.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
 #include "harness/pagecache/writeback.h"
@@ -107,7 +108,9 @@ void DirectIo::MapForWrite(DirectSegment& segment) {
     segment.block = world_.allocator().Allocate(inode_.disk.number);
     ++inode_.cow_blocks;
   } else {
-    if (!extent.has_block()) extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
+    // B98: the block shows what it held before until, or unless, the write is done.
+    const ExtentKind kind = world_.bugs().Has(Bug::kB98ExposureAtFailedExtend) ? ExtentKind::kWritten : ExtentKind::kUnwritten;
+    if (!extent.has_block()) extent = {kind, world_.allocator().Allocate(inode_.disk.number)};
     segment.block = extent.block;
   }
   inode_.extent_lock.UnlockExclusive();
@@ -213,6 +216,7 @@ void DirectIo::EndSegment(DirectSegment& segment) {
 // The file system's end_io: what has been written becomes readable, then the file grows.
 void DirectIo::EndWrite(Result* result) {
   if (result->cells_done == 0) return;
+  const FreezeGuard guard(world_, FreezeLevel::kInternal);
   inode_.extent_lock.LockExclusive();
   for (DirectSegment& segment : segments_) EndSegment(segment);
   inode_.extent_lock.UnlockExclusive();
@@ -352,6 +356,7 @@ Result World::DirectRead(Mm& mm, const Io& io) {
 }
 
 Result World::DirectWrite(Mm& mm, const Io& io) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (!Aligned(io) || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
     return Finish({.error = Error::kInvalid});
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
 #include "harness/pagecache/writeback.h"
@@ -67,6 +68,7 @@ void ExtentTransactions::Move(uint32_t from, uint32_t to) {
 }  // namespace
 
 Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
@@ -87,6 +89,7 @@ Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cell
 }
 
 Result World::ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
@@ -115,6 +118,7 @@ Result World::ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cell
 
 // The whole tail must stay free of pages until the last extent has moved: cached pages would keep their old place.
 Result World::CollapseRange(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
@@ -144,6 +148,7 @@ Result World::CollapseRange(Inode& file, uint32_t offset_cells, uint32_t length_
 
 // The file grows first, so that no extent is ever moved behind its end; then the last extent moves first.
 Result World::InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
@@ -178,6 +183,7 @@ Result World::InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_ce
 
 // Mode 0. B21: i_size is taken before an asynchronous direct write that extends the file has ended, and set afterwards.
 Result World::Allocate(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   const uint32_t end = offset_cells + length_cells;
   if (PagesFor(end) > kFilePagesMax) return Finish({.error = Error::kNoSpace});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
@@ -119,7 +120,8 @@ Error UserMemory::Fault(Inode& file, uint32_t page, bool write) {
   if (world_.task().pagefault_disabled > 0) return Error::kFault;
   for (bool allow_retry = true;; allow_retry = false) {
     mm_.mmap_lock.LockShared();
-    if (mm_.FindVma(file) == nullptr) {
+    const Vma* vma = mm_.FindVma(file);
+    if (vma == nullptr || (write && !vma->writable)) {
       mm_.mmap_lock.UnlockShared();
       return Error::kFault;
     }
@@ -271,6 +273,7 @@ PageFault::Filled PageFault::ReadMissing(Folio& folio) {
 
 bool PageFault::Mkwrite(Folio& folio) {
   AddressSpace& mapping = file_.mapping;
+  const FreezeGuard guard(world_, FreezeLevel::kPageFault);
   const LockMode mode = world_.fs().MkwriteEnter(world_, mapping);
   put_off_ = mode == LockMode::kRefused;
   if (put_off_) return false;

@@ -11,11 +11,13 @@ namespace {
 
 void EndRead(World& world, Request& request, bool error) {
   if (!error) request.folio->uptodate = true;
+  // B94: the batch ends with an error and forgets that its folios are locked.
+  const bool leak = error && request.done == nullptr && world.bugs().Has(Bug::kB94LeakedPageLock);
   if (request.done != nullptr) {
     *request.failed = error;
     *request.done = true;
     world.io_done().WakeAll();
-  } else {
+  } else if (!leak) {
     request.folio->lock.UnlockFromIo();
   }
   world.memory().Put(*request.folio);
@@ -168,6 +170,10 @@ Error Filemap::GetUptodate(AddressSpace& mapping, uint32_t index, Folio** found)
       return error;
     }
     if (folio != nullptr) world_.memory().Put(*folio);
+    if (error == Error::kIo && world_.bugs().Has(Bug::kB99FillErrorRetriesForever)) {
+      world_.scheduler().NoteRetry(RetryReason::kOther, index);
+      continue;
+    }
     if (error != Error::kOk) return error;
   }
 }
@@ -293,12 +299,14 @@ Result GenericRead(World& world, Mm& mm, const Io& io) {
   while (at < end && result.error == Error::kOk) {
     scheduler.Point(OperationKind::kRead, inode.id);
     if (at >= inode.i_size) break;
+    const uint32_t early_size = inode.i_size;
     Folio* folio = nullptr;
     result.error = filemap.GetUptodate(inode.mapping, PageOf(at), &folio);
     if (result.error != Error::kOk) break;
     // i_size is read again now that the folio is known to be up to date: zeros behind an old end of file are not data.
     scheduler.Point(OperationKind::kRead, inode.id);
-    const uint32_t stop = std::min({end, inode.i_size, (PageOf(at) + 1) * kPageCells});
+    const bool early = world.bugs().Has(Bug::kB10SizeSampledBeforeUptodate);
+    const uint32_t stop = std::min({end, early ? early_size : inode.i_size, (PageOf(at) + 1) * kPageCells});
     const bool eof = at >= stop;
     result.site = lockdep::Site::Here();
     for (; at < stop; ++at) {

@@ -15,6 +15,9 @@ LockClasses LockClasses::Register(Simulation& sim, const LockClassNames& names) 
   classes.block_io = sim.Class("block_io", {.is_event = true});
   classes.dio_completion = sim.Class("dio_completion", {.is_event = true});
   classes.dio_slot = sim.Class("dio_completion_slot");
+  classes.sb_writers = sim.Class("sb_writers");
+  classes.sb_pagefaults = sim.Class("sb_pagefaults");
+  classes.sb_internal = sim.Class("sb_internal");
   classes.inode_freeing = sim.Class("inode_freeing", {.is_event = true});
   return classes;
 }

@@ -28,6 +28,9 @@ struct LockClasses {
   lockdep::LockClassId block_io;         // event: a direct I/O or a synchronous read completes
   lockdep::LockClassId dio_completion;   // event: a work item has completed an asynchronous direct I/O
   lockdep::LockClassId dio_slot;         // of the workers that do
+  lockdep::LockClassId sb_writers;       // freeze levels
+  lockdep::LockClassId sb_pagefaults;
+  lockdep::LockClassId sb_internal;
   lockdep::LockClassId inode_freeing;    // event: an eviction ends
 
   static LockClasses Register(Simulation& sim, const LockClassNames& names);

@@ -23,6 +23,8 @@ struct Pte {
 struct Vma {
   Inode* file = nullptr;
   std::array<Pte, kFilePagesMax> table{};
+  bool mapped = true;    // false between munmap and mmap: nobody sees it
+  bool writable = true;  // PROT_WRITE
 };
 
 class Mm {
@@ -34,7 +36,7 @@ class Mm {
 
   Vma* FindVma(const Inode& file) {
     for (Vma& vma : vmas) {
-      if (vma.file == &file) return &vma;
+      if (vma.file == &file && vma.mapped) return &vma;
     }
     return nullptr;
   }

@@ -63,6 +63,8 @@ struct TaskState {
 
 class AsyncDirectIo;
 
+enum class FreezeLevel : uint8_t { kWrite, kPageFault, kInternal };
+
 class World {
  public:
   ~World();
@@ -88,6 +90,9 @@ class World {
   Mm& CreateMm(int node = 0);
   // A shared mapping of the whole range that the file may have; once a (mm, file).
   void Map(Mm& mm, Inode& file);
+
+  // Without it freeze levels are neither taken nor needed (until EndRun).
+  void MakeFreezable();
 
   // --- operations; called by a task ---
 
@@ -121,6 +126,18 @@ class World {
   Result DropCaches(Inode& file);
   // mmap and munmap of anonymous memory: takes mmap_lock for writing, twice.
   Result MapUnmap(Mm& mm);
+  // munmap of the file's mapping, and mmap of it again: an access in between gets kFault.
+  Result UnmapAndMap(Mm& mm, Inode& file);
+  // mprotect: read only, and writable again; a store in between gets kFault.
+  Result Protect(Mm& mm, Inode& file);
+  Result Msync(Mm& mm, Inode& file);
+  // fork of a child with the same mappings, which reads a cell of each and exits.
+  Result Fork(Mm& mm);
+  // As many entries as io.length_cells, a cell each, into io.buffer.
+  Result Readdir(Mm& mm, const Io& io);
+  // syncfs of one node.
+  Result SyncFilesystem(int node = 0);
+  Result FreezeAndThaw(int node = 0);
   // Compares two ranges under the two-inode locks. kDiffers if they do; equal whole pages share blocks
   // afterwards (with stamps only what was cloned is equal).
   Result Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, uint32_t second_offset_cells,
@@ -167,6 +184,11 @@ class World {
   const BlockAllocator& allocator() const { return allocator_; }
   Memory& memory() { return memory_; }
   const Memory& memory() const { return memory_; }
+  // Null unless freezable.
+  RwSemaphore* freeze_level(FreezeLevel level) {
+    auto& semaphore = freeze_[static_cast<size_t>(level)];
+    return semaphore.has_value() ? &*semaphore : nullptr;
+  }
   WaitQueue& io_done() { return *io_done_; }
   int inodes() const { return inodes_used_; }
   Inode& inode(int i) const { return *inodes_[static_cast<size_t>(i)]; }
@@ -194,6 +216,7 @@ class World {
   BlockAllocator allocator_;
   Memory memory_;
   std::optional<WaitQueue> io_done_;
+  std::array<std::optional<RwSemaphore>, 3> freeze_;
   std::unique_ptr<WorkQueue> completions_;
   std::vector<std::unique_ptr<AsyncDirectIo>> async_;
   // Pooled: the first *_used_ belong to the run.

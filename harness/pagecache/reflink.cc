@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/truncate.h"
 #include "harness/pagecache/writeback.h"
 
@@ -42,6 +43,7 @@ void Remap::SharePage(Inode& source, uint32_t from, Inode& target, uint32_t to) 
 
 Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_t length_cells,
                     uint32_t target_offset_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   const auto aligned = [](uint32_t cells) { return cells % kPageCells == 0; };
   if (&source == &target || !aligned(offset_cells) || !aligned(length_cells) || !aligned(target_offset_cells)) {
@@ -120,6 +122,7 @@ Error Remap::DirtyShared(Inode& inode, uint32_t page) {
 }
 
 Result World::Unshare(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   Remap remap(*this);
   fs_.RangeEnter(*this, file, RangeOperation::kUnshare);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/freeze.h"
 #include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
@@ -68,6 +69,7 @@ Error Truncation::ZeroToPageEnd(Inode& inode, uint32_t cell) {
 }
 
 void Truncation::FreeBlocks(Inode& inode, uint32_t begin, uint32_t end) {
+  const FreezeGuard guard(world_, FreezeLevel::kInternal);
   end = std::min(end, kFilePagesMax);
   inode.extent_lock.LockExclusive();
   if (inode.dio.count() != 0) {
@@ -112,6 +114,7 @@ bool Truncation::Invalidate(Inode& inode, uint32_t begin, uint32_t end) {
 }
 
 Result World::Truncate(Inode& file, uint32_t size_cells) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   if (size_cells > kFilePagesMax * kPageCells) {
     result.error = Error::kInvalid;

@@ -48,6 +48,7 @@ void World::BeginRun() {
 }
 
 void World::EndRun() {
+  for (auto& level : freeze_) level.reset();
   async_.clear();
   completions_.reset();
   memory_.Reset(options_.memory_folios, options_.kswapd);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "harness/pagecache/filemap.h"
+#include "harness/pagecache/freeze.h"
 
 namespace ordeal::pagecache {
 namespace {
@@ -78,6 +79,7 @@ void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
 }
 
 uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
+  const FreezeGuard guard(world_, FreezeLevel::kInternal);
   inode.extent_lock.LockExclusive();
   Extent& extent = inode.extents[page];
   if (extent.has_block() && world_.allocator().CopiesOnWrite(extent.block)) {  // copy on write

@@ -101,7 +101,8 @@ WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pa
     : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithSpec(options, spec)) {
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
   history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
-  history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) || spec.faults.Has(ChoiceKind::kIoError) || options.memory_folios < 32;
+  history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) ||
+                                      spec.faults.Has(ChoiceKind::kIoError) || options.memory_folios < 32;
 }
 
 void WorkloadExecutor::Begin(const Workload& workload) {
@@ -114,6 +115,11 @@ void WorkloadExecutor::Begin(const Workload& workload) {
   first_ids_.clear();
   in_flight_.assign(workload.tasks.size(), 0);
   world_.BeginRun();
+  bool freezes = false;
+  for (const auto& task : workload.tasks) {
+    for (const FileOperation& operation : task) freezes |= operation.kind == FileOperationKind::kFreeze;
+  }
+  if (freezes) world_.MakeFreezable();
   Stamps content;
   for (const WorkloadFile& file : workload.files) {
     content.clear();
@@ -251,6 +257,13 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kAsyncDirectRead:
     case FileOperationKind::kAsyncDirectWrite:
     case FileOperationKind::kAsyncSyncWrite: break;  // SubmitAsync
+    case FileOperationKind::kRemap: return world_.UnmapAndMap(mm, file);
+    case FileOperationKind::kProtect: return world_.Protect(mm, file);
+    case FileOperationKind::kMsync: return world_.Msync(mm, file);
+    case FileOperationKind::kFork: return world_.Fork(mm);
+    case FileOperationKind::kReaddir: return world_.Readdir(mm, io);
+    case FileOperationKind::kSyncFs: return world_.SyncFilesystem(mm.node);
+    case FileOperationKind::kFreeze: return world_.FreezeAndThaw(mm.node);
     case FileOperationKind::kLink: {
       const Result linked = world_.Link(file);
       return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;

@@ -41,6 +41,13 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kAsyncDirectRead, "async-direct-read", true, true, true, false},
     {FileOperationKind::kAsyncDirectWrite, "async-direct-write", true, true, true, true},
     {FileOperationKind::kAsyncSyncWrite, "async-direct-sync-write", true, true, true, true},
+    {FileOperationKind::kRemap, "remap", false, false, false, false},
+    {FileOperationKind::kProtect, "protect", false, false, false, false},
+    {FileOperationKind::kMsync, "msync", false, false, false, false},
+    {FileOperationKind::kFork, "fork", false, false, false, false},
+    {FileOperationKind::kReaddir, "readdir", true, false, true, false},
+    {FileOperationKind::kSyncFs, "syncfs", false, false, false, false},
+    {FileOperationKind::kFreeze, "freeze", false, false, false, false},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -70,16 +77,23 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kDedupe,
       FileOperationKind::kLink,
       FileOperationKind::kZeroRange,
-      FileOperationKind::kCollapseRange,
-      FileOperationKind::kInsertRange,
       FileOperationKind::kAllocate,
       FileOperationKind::kAppend,
       FileOperationKind::kSyncWrite,
+      FileOperationKind::kCollapseRange,
+      FileOperationKind::kInsertRange,
       FileOperationKind::kClone,
       FileOperationKind::kUnshare,
       FileOperationKind::kAsyncDirectRead,
       FileOperationKind::kAsyncDirectWrite,
       FileOperationKind::kAsyncSyncWrite,
+      FileOperationKind::kRemap,
+      FileOperationKind::kProtect,
+      FileOperationKind::kMsync,
+      FileOperationKind::kFork,
+      FileOperationKind::kReaddir,
+      FileOperationKind::kSyncFs,
+      FileOperationKind::kFreeze,
   };
   return kAll;
 }
@@ -234,9 +248,6 @@ absl::Status ValidateOperation(const FileOperation& operation, size_t files) {
       return absl::InvalidArgumentError(
           operation.kind == FileOperationKind::kDedupe ? "dedupe compares two different files" : "clone needs two files");
     }
-  }
-  if (operation.kind == FileOperationKind::kAppend && operation.offset_cells != 0) {
-    return absl::InvalidArgumentError("an append begins at the end of the file: give its cells as [0, length)");
   }
   return CheckBuffer(operation, files);
 }

@@ -42,13 +42,20 @@ enum class FileOperationKind : uint8_t {
   kCollapseRange = 17,  // fallocate: takes the range out, what follows moves down
   kInsertRange = 18,    // fallocate: puts a hole in, what follows moves up
   kAllocate = 19,       // fallocate mode 0: blocks for the holes; the file grows to its end
-  kAppend = 20,         // O_APPEND write of length_cells; a history says where it came to lie
+  kAppend = 20,         // O_APPEND write of length_cells, offset_cells ignored; a history says where it came to lie
   kSyncWrite = 21,      // O_DSYNC write
   kClone = 22,          // other_file shares the blocks of the range, at the same place
   kUnshare = 23,        // blocks of its own for the shared ones
   kAsyncDirectRead = 24,   // io_submit: the task goes on, the operation ends when its completion has run
   kAsyncDirectWrite = 25,
   kAsyncSyncWrite = 26,    // the same with O_DSYNC
+  kRemap = 27,  // munmap and mmap of the file, by another thread of its process
+  kProtect = 28,  // mprotect to read only and back
+  kMsync = 29,  // fsync through a mapping
+  kFork = 30,  // a child with the same mappings that exits
+  kReaddir = 31,  // of the directory, length_cells entries into the buffer; offset_cells ignored
+  kSyncFs = 32,  // write back of every file
+  kFreeze = 33,  // freeze and thaw of the file system
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);

@@ -9,6 +9,7 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(FallocateMixScenario());
   registry.Add(CloneMixScenario());
   registry.Add(AsyncMixScenario());
+  registry.Add(MappingMixScenario());
 }
 
 }  // namespace ordeal

@@ -13,6 +13,7 @@ ScenarioEntry OperationsMixScenario();
 ScenarioEntry FallocateMixScenario();
 ScenarioEntry CloneMixScenario();
 ScenarioEntry AsyncMixScenario();
+ScenarioEntry MappingMixScenario();
 
 // All of them.
 void AddBasicsScenarios(Registry& registry);

@@ -82,4 +82,20 @@ ScenarioEntry AsyncMixScenario() {
                            {FileOperationKind::kClone, 1}}));
 }
 
+ScenarioEntry MappingMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "mapping-mix";
+  entry.summary = "a generated mix of munmap, mprotect, fork, readdir, syncfs and freeze among the common operations";
+  entry.filesystems = {"vfs", "xfs"};
+  return Mix(entry, Among({{FileOperationKind::kRemap, 3},
+                           {FileOperationKind::kProtect, 2},
+                           {FileOperationKind::kMsync, 1},
+                           {FileOperationKind::kFork, 2},
+                           {FileOperationKind::kReaddir, 2},
+                           {FileOperationKind::kSyncFs, 1},
+                           {FileOperationKind::kFreeze, 2},
+                           {FileOperationKind::kPunchHole, 1},
+                           {FileOperationKind::kAsyncDirectWrite, 1}}));
+}
+
 }  // namespace ordeal

@@ -27,6 +27,7 @@ class Xfs : public pagecache::FileSystem {
   explicit Xfs(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
 
   const char* name() const override { return "xfs"; }
+  pagecache::AsyncDirectIoRule async_direct_io() const override { return pagecache::AsyncDirectIoRule::kMayExtend; }
   pagecache::LockClassNames lock_class_names() const override { return {"xfs_iolock", "xfs_mmaplock", "xfs_ilock"}; }
   std::unique_ptr<pagecache::FileSystemInodeState> MakeInodeState(pagecache::World& world,
                                                                   pagecache::Inode& inode) const override;

@@ -1,0 +1,41 @@
+#include "harness/pagecache/freeze.h"
+
+#include "harness/pagecache/writeback.h"
+
+namespace ordeal::pagecache {
+
+void World::MakeFreezable() {
+  const lockdep::LockClassId classes[] = {classes_.sb_writers, classes_.sb_pagefaults, classes_.sb_internal};
+  const char* const names[] = {"sb_writers", "sb_pagefaults", "sb_internal"};
+  for (size_t level = 0; level < freeze_.size(); ++level) {
+    freeze_[level].emplace(sim_, classes[level], names[level], 0, options_.steal);
+  }
+}
+
+Result World::SyncFilesystem(int node) {
+  Result result;
+  for (int i = 0; i < inodes_used_; ++i) {
+    Inode& file = inode(i);
+    if (file.node != node || file.type != InodeType::kRegular) continue;
+    const Error error = Writeback(*this).Range(file, 0, kFilePagesMax);
+    if (error != Error::kOk) result.error = error;
+  }
+  return Finish(std::move(result));
+}
+
+// freeze_super and thaw_super: page faults are kept out before the flush, transactions only after it.
+Result World::FreezeAndThaw(int node) {
+  RwSemaphore* const writers = freeze_level(FreezeLevel::kWrite);
+  if (writers == nullptr) return Finish({.error = Error::kInvalid});
+  writers->LockExclusive();
+  freeze_level(FreezeLevel::kPageFault)->LockExclusive();
+  Result result = SyncFilesystem(node);
+  freeze_level(FreezeLevel::kInternal)->LockExclusive();
+  scheduler().Point(OperationKind::kWait, root().id);
+  freeze_level(FreezeLevel::kInternal)->UnlockExclusive();
+  freeze_level(FreezeLevel::kPageFault)->UnlockExclusive();
+  writers->UnlockExclusive();
+  return Finish(std::move(result));
+}
+
+}  // namespace ordeal::pagecache
