@@ -10,6 +10,7 @@ ScenarioEntry WriteFromVanishingSourceScenario() {
   entry.name = "write-from-vanishing-source";
   entry.summary = "writes from a mapping that is cut and dropped from the cache meanwhile";
   entry.filesystems = {"vfs", "vfs-2020", "xfs"};
+  entry.bugs = {"B31"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 8
