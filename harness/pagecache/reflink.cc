@@ -51,6 +51,9 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
   }
   Truncation truncation(*this);
   fs_.RemapEnter(*this, source, target);
+  // Before any size is looked at: an asynchronous write may be about to extend either file.
+  if (!bugs().Has(Bug::kB22ReflinkSkipsDioDrain)) source.dio.WaitZero();
+  target.dio.WaitZero();
   scheduler().Point(OperationKind::kRead, source.id);
   const uint32_t length = std::min(length_cells, source.i_size - std::min(source.i_size, offset_cells));
   const uint32_t end = target_offset_cells + length;
@@ -61,8 +64,6 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
   const uint32_t to = PageOf(target_offset_cells);
   const uint32_t pages = PagesFor(length);
   if (result.error == Error::kOk) {
-    if (!bugs().Has(Bug::kB22ReflinkSkipsDioDrain)) source.dio.WaitZero();
-    target.dio.WaitZero();
     result.error = Writeback(*this).Range(source, from, from + pages);
   }
   if (result.error == Error::kOk) result.error = Writeback(*this).Range(target, to, to + pages);
