@@ -1,5 +1,5 @@
-# The package: find_package(ordeal) and the target ordeal::lockdep, one static library of the validator, its text reports and
-# the locks for real threads. Abseil and threads are all it needs.
+# The package, find_package(ordeal). Here: the target ordeal::lockdep, one static library of the validator, its text reports and
+# the locks for real threads. Abseil and threads are all it needs. OrdealInstallMain.cmake adds ordeal::main, the rest.
 #
 #   cmake --install build --component lockdep --prefix /usr/local
 
@@ -45,6 +45,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/ordealConfigVersi
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/package/ordealConfig.cmake ${PROJECT_BINARY_DIR}/package/ordealConfigVersion.cmake
   DESTINATION ${ORDEAL_PACKAGE_CMAKE} COMPONENT lockdep)
+
+include(${CMAKE_CURRENT_LIST_DIR}/OrdealInstallMain.cmake)
 
 # The interposer of `ordeal lockdep -- PROGRAM`, where its launcher looks: ../lib/ordeal beside the program's bin.
 #
