@@ -6,8 +6,9 @@ build() {
   shift 2
   local log=$directory/build.log
   mkdir -p "$directory"
-  local options=(-S "$root" -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@")
+  local options=(-S "$root" -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=Release -DORDEAL_FAST_BUILD=ON "$@")
   if command -v ccache >/dev/null; then
+    export CCACHE_SLOPPINESS=pch_defines,time_macros  # or what uses a precompiled header is never a hit
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache)
   fi
   echo "building ${directory#"$root"/} (log: ${log#"$root"/})"
