@@ -7,6 +7,7 @@ void AddFillScenarios(Registry& registry) {
   registry.Add(PunchHoleVsFaultScenario());
   registry.Add(PunchHoleVsStoreScenario());
   registry.Add(PunchHoleVsFadviseScenario());
+  registry.Add(FaultAroundVsPunchHoleScenario());
   registry.Add(TruncateVsFaultScenario());
   registry.Add(TruncateVsStoreScenario());
 }

@@ -6,6 +6,7 @@
 
 namespace ordeal {
 
+ScenarioEntry FaultAroundVsPunchHoleScenario();
 ScenarioEntry PunchHoleVsFadviseScenario();
 ScenarioEntry PunchHoleVsReadScenario();
 ScenarioEntry PunchHoleVsFaultScenario();

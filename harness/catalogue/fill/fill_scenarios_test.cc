@@ -8,6 +8,8 @@
 namespace ordeal {
 namespace {
 
+constexpr uint64_t kRareSchedules = 20'000;
+
 TEST(FillTest, B03ReadsAreNotCoveredByTheMmapSemaphore) {
   FindsBug(PunchHoleVsReadScenario(), "ext4-immap", {}, FindingKind::kData, "data: exposure");
   FindsNothing(PunchHoleVsReadScenario(), "ext4");
@@ -28,6 +30,15 @@ TEST(FillTest, B05MkwriteAgainstPunch) {
   FindsBug(PunchHoleVsStoreScenario(), "xfs", {"B05"}, FindingKind::kInvariant);
   FindsNothing(PunchHoleVsStoreScenario(), "ext4");
   FindsNothing(PunchHoleVsStoreScenario(), "xfs");
+}
+
+TEST(FillTest, B07TheLookAtTheMappingSufficesForFaultAround) {
+  FindsBug(FaultAroundVsPunchHoleScenario(), "vfs", {"B07"}, FindingKind::kInvariant, "invariant: S2", kRareSchedules);
+  FindsBug(FaultAroundVsPunchHoleScenario(), "ext4-immap", {"B07"}, FindingKind::kInvariant, "invariant: S2",
+           kRareSchedules);
+  FindsNothing(FaultAroundVsPunchHoleScenario(), "vfs");
+  FindsNothing(FaultAroundVsPunchHoleScenario(), "ext4");
+  FindsNothing(FaultAroundVsPunchHoleScenario(), "ext4-immap");
 }
 
 TEST(FillTest, B08TruncateMustUnmapAgain) {
