@@ -38,7 +38,7 @@ ScenarioEntry OperationsMixScenario() {
   ScenarioEntry entry;
   entry.name = "operations-mix";
   entry.summary = "a generated mix of all operations on two files, short of memory";
-  entry.filesystems = {"vfs", "vfs-2020", "xfs"};
+  entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "xfs-dax"};
   entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
   return Mix(entry, AllOperations());
 }
