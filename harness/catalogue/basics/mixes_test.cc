@@ -101,7 +101,7 @@ struct Switch {
 void PrintTo(const Switch& s, std::ostream* out) { *out << s.bug; }
 constexpr Switch kSwitches[] = {{"B06", FallocateMixScenario, ""},
                                 {"B15", AsyncMixScenario, ""},
-                                {"B19", AsyncMixScenario, "dio"},
+                                {"B19", AsyncMixScenario, "inode"},
                                 {"B23", CloneMixScenario, "deadlock"},
                                 {"B41", MappingMixScenario, ""},
                                 {"B66", CloneMixScenario, "folio"},
