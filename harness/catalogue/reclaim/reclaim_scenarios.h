@@ -6,6 +6,16 @@
 
 namespace ordeal {
 
+ScenarioEntry DisposeListScenario();
+ScenarioEntry EvictWritebackScenario();
+ScenarioEntry FreezeFaultScenario();
+ScenarioEntry LoopDeviceScenario();
+ScenarioEntry MemcgReclaimScenario();
+ScenarioEntry RangeCyclicScenario();
+ScenarioEntry RangeLockWritebackScenario();
+ScenarioEntry SyncLivelockScenario();
+ScenarioEntry TransactionReclaimScenario();
+ScenarioEntry UnpluggedSleepScenario();
 ScenarioEntry WorkqueueFlushScenario();
 
 // All of them.
