@@ -89,7 +89,8 @@ class Program {
     verb->add_option("--save", run_.save, "Folder for what is found")->capture_default_str();
     verb->add_flag("--no-save", run_.no_save, "Save nothing");
     verb->add_flag("--keep-going", run_.keep_going, "Do not stop at the first finding");
-    verb->add_flag("--fail-nth", run_.fail_nth, "Fail every fault point once, of the first --schedules schedules (1 when left out)");
+    verb->add_flag("--fail-nth", run_.fail_nth,
+                   "Fail every fault point once, of the first --schedules schedules (1 when left out)");
     verb->add_flag("--no-confirm", run_.no_confirm, "Do not look for a schedule that blocks on a lock cycle that was found");
     verb->add_flag("--json", run_.json, "Print JSON");
     verb->callback([this] { command_ = [this] { return RunCommand(registry_, run_); }; });
