@@ -47,5 +47,4 @@ for scenario in ledger-read-vs-write ledger-mix range-lock-transfers; do
   expect 0 run $scenario --schedules=3000 --no-save
   shows "nothing found"
 done
-expect 0 nightly --time=10s --dir="$work/nightly"
 echo "own_filesystem_test: ok ($(wc -l < "$work/all.cc") headers)"
