@@ -49,7 +49,7 @@ class TableMaker {
   absl::StatusOr<CanaryTable> Make() {
     for (const BugEntry& bug : registry_.bugs()) {
       std::vector<std::string> filesystems = bug.filesystems;
-      if (filesystems.empty() && NamedByScenario(bug.id)) filesystems.push_back("");
+      if (NamedByScenario(bug.id)) filesystems.push_back("");
       for (const std::string& filesystem : filesystems) RETURN_IF_ERROR(AddCanary(bug, filesystem));
     }
     if (table_.options.clean_schedules > 0) {
@@ -71,7 +71,7 @@ class TableMaker {
       if (!Contains(scenario.bugs, bug.id)) continue;
       if (filesystem.empty() ? !scenario.filesystems.empty() : !Contains(scenario.filesystems, filesystem)) continue;
       for (const char* strategy : kStrategies) {
-        ASSIGN_OR_RETURN(Attempt attempt, TryAll(scenario, bug, filesystem, strategy));
+        ASSIGN_OR_RETURN(Attempt attempt, TryAll(scenario, bug, filesystem, strategy, SchedulesWorthTrying(best)));
         if (!best.has_value() || Better(attempt.row, best->row)) best = std::move(attempt);
       }
     }
@@ -87,8 +87,14 @@ class TableMaker {
     return absl::OkStatus();
   }
 
+  // What needs far more than the best so far cannot have the smaller median.
+  uint64_t SchedulesWorthTrying(const std::optional<Attempt>& best) const {
+    const bool all = best.has_value() && best->row.found == best->row.seeds && best->row.found > 0;
+    return all ? std::min(table_.options.schedules_max, 2 * best->row.median + 20) : table_.options.schedules_max;
+  }
+
   absl::StatusOr<Attempt> TryAll(const ScenarioEntry& scenario, const BugEntry& bug, const std::string& filesystem,
-                                 const char* strategy) {
+                                 const char* strategy, uint64_t schedules_max) {
     Attempt attempt;
     attempt.row = {.bug = bug.id, .slug = bug.slug, .filesystem = filesystem, .scenario = scenario.name,
                    .strategy = strategy};
@@ -96,7 +102,7 @@ class TableMaker {
     const Stopwatch watch;
     for (uint64_t seed = 1; seed <= table_.options.seeds; ++seed) {
       if (watch.Seconds() > table_.options.seconds_max) break;
-      ExploreOptions options{.strategy = strategy, .seed = seed, .schedules_max = table_.options.schedules_max};
+      ExploreOptions options{.strategy = strategy, .seed = seed, .schedules_max = schedules_max};
       options.seconds_max = table_.options.seconds_max;
       options.confirm_schedules = 0;
       ASSIGN_OR_RETURN(ExploreResult result,

@@ -73,7 +73,9 @@ class Campaign {
   bool HasSwitch(const BugEntry& bug) const {
     return !bug.filesystems.empty() ||
            std::any_of(registry_.scenarios().begin(), registry_.scenarios().end(),
-                       [&](const ScenarioEntry& scenario) { return Contains(scenario.bugs, bug.id); });
+                       [&](const ScenarioEntry& scenario) {
+                         return scenario.filesystems.empty() && Contains(scenario.bugs, bug.id);
+                       });
   }
 
   absl::Status RunCanary(const BugEntry& bug, const std::string& filesystem) {

@@ -48,6 +48,7 @@ ScenarioEntry FallocateMixScenario() {
   entry.name = "fallocate-mix";
   entry.summary = "a generated mix of fallocate, appends and synchronous writes among the common operations";
   entry.filesystems = {"vfs", "xfs"};
+  entry.bugs = {"B06"};
   return Mix(entry, Among({{FileOperationKind::kZeroRange, 2},
                            {FileOperationKind::kCollapseRange, 3},
                            {FileOperationKind::kInsertRange, 3},
@@ -62,6 +63,7 @@ ScenarioEntry CloneMixScenario() {
   entry.name = "clone-mix";
   entry.summary = "a generated mix of clone, dedupe and unshare among the common operations";
   entry.filesystems = {"vfs", "xfs"};
+  entry.bugs = {"B23", "B66"};
   return Mix(entry, Among({{FileOperationKind::kClone, 5},
                            {FileOperationKind::kDedupe, 3},
                            {FileOperationKind::kUnshare, 2},
@@ -74,6 +76,7 @@ ScenarioEntry AsyncMixScenario() {
   entry.name = "async-mix";
   entry.summary = "a generated mix of asynchronous direct I/O among the common operations, fallocate and clone";
   entry.filesystems = {"vfs", "xfs"};
+  entry.bugs = {"B15", "B19", "B98"};
   return Mix(entry, Among({{FileOperationKind::kAsyncDirectRead, 3},
                            {FileOperationKind::kAsyncDirectWrite, 5},
                            {FileOperationKind::kAsyncSyncWrite, 2},
@@ -87,6 +90,7 @@ ScenarioEntry MappingMixScenario() {
   entry.name = "mapping-mix";
   entry.summary = "a generated mix of munmap, mprotect, fork, readdir, syncfs and freeze among the common operations";
   entry.filesystems = {"vfs", "xfs"};
+  entry.bugs = {"B41", "B97"};
   return Mix(entry, Among({{FileOperationKind::kRemap, 3},
                            {FileOperationKind::kProtect, 2},
                            {FileOperationKind::kMsync, 1},
