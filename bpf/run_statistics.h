@@ -52,7 +52,7 @@ class RunStatistics {
   std::vector<OperationCount> Counts() const;  // kinds that occurred, by number
 
  private:
-  static constexpr int kKinds = 32;
+  static constexpr int kKinds = 64;
   static constexpr int kErrors = 256;  // slot 0: kBusError; the last one: whatever does not fit
   struct Shared {
     std::atomic<uint32_t> stop;

@@ -231,7 +231,8 @@ TEST(TableTest, EveryBugWithASwitchHasAScenarioAndEveryScenarioItsSwitches) {
       bool accepted = entry.filesystems.empty();
       for (const std::string& filesystem : entry.filesystems) {
         const auto spec = registry.Resolve({.scenario = entry.name, .filesystem = filesystem, .bugs = {bug}});
-        accepted |= spec.ok();
+        const std::vector<std::string>& holes = registry.FindFileSystem(filesystem)->inherent_bugs;
+        accepted |= spec.ok() || std::find(holes.begin(), holes.end(), bug) != holes.end();
         if (!spec.ok()) continue;
         EXPECT_NE(MakeFileSystem(spec->filesystem, spec->bugs), nullptr) << bug << " on " << filesystem;
       }

@@ -109,7 +109,7 @@ TEST(RunnerTest, FindsTheDeadlockOfTheNaiveOrder) {
     EXPECT_EQ(finding.kind, FindingKind::kDeadlock);
     EXPECT_THAT(finding.signature, HasSubstr("deadlock: acquire fork"));
     EXPECT_THAT(finding.sites, SizeIs(3));
-    EXPECT_THAT(finding.sites[0], HasSubstr("harness/scenario/dining_philosophers.cc:"));
+    EXPECT_THAT(finding.sites[0], HasSubstr("harness/catalogue/basics/dining_philosophers.cc:"));
     EXPECT_THAT(finding.details, HasSubstr("waits to acquire fork"));
   }
   EXPECT_GT(deadlocks, 5);
@@ -142,7 +142,8 @@ TEST(RunnerTest, ARunAgainWithATraceShowsTheLastStepsOfTheTasks) {
   EXPECT_EQ(again.end.trace_hash, result.end.trace_hash);
   EXPECT_EQ(again.findings.at(0).signature, result.findings[0].signature);
   EXPECT_THAT(again.findings[0].details, HasSubstr("the last steps of these tasks:\n  step "));
-  EXPECT_THAT(again.findings[0].details, HasSubstr("(philosopher) acquire fork 0"));
+  EXPECT_THAT(again.findings[0].details,
+              HasSubstr("philosopher  acquire    fork 0  harness/catalogue/basics/dining_philosophers.cc:"));
 }
 
 class StoppingSource final : public ChoiceSource {
@@ -246,7 +247,7 @@ TEST(RunnerTest, ALockKeptAtTheEndIsALeak) {
   const RunResult result = RunMisbehaving(Misbehaving::How::kKeepLock);
   ASSERT_THAT(result.findings, SizeIs(1));
   EXPECT_EQ(result.findings[0].kind, FindingKind::kLeak);
-  EXPECT_THAT(result.findings[0].sites.at(0), HasSubstr("harness/scenario/scenario_test.cc:"));
+  EXPECT_THAT(result.findings[0].sites.at(0), HasSubstr("harness/catalogue/scenario_test.cc:"));
 }
 
 TEST(RunnerTest, AnUnbalancedReleaseIsALockUsageFinding) {

@@ -107,7 +107,7 @@ TEST_F(CliTest, FoundBugSaysWhatWhereAndHowToReplay) {
   const ProgramResult result = Run({"run", "dining-philosophers", "--bug=naive-order"});
   EXPECT_EQ(result.status, 1) << result.err;
   EXPECT_THAT(result.out, StartsWith("FOUND "));
-  EXPECT_THAT(result.out, HasSubstr("harness/scenario/dining_philosophers.cc:"));
+  EXPECT_THAT(result.out, HasSubstr("harness/catalogue/basics/dining_philosophers.cc:"));
   EXPECT_THAT(result.out, HasSubstr("/ordeal replay ordeal-findings/"));
   EXPECT_THAT(result.out, Not(HasSubstr("\033[")));  // no colours without a terminal
   const ProgramResult replay = Run({"replay", "ordeal-findings"});
@@ -138,7 +138,7 @@ TEST_F(CliTest, LockTraceOfAReplayIsJudgedAgain) {
   const ProgramResult judged = Run({"lockdep", "--trace=run.trace"});
   EXPECT_EQ(judged.status, 1) << judged.err;
   EXPECT_THAT(judged.out, HasSubstr("fork 0"));
-  EXPECT_THAT(judged.out, HasSubstr("harness/scenario/dining_philosophers.cc:"));
+  EXPECT_THAT(judged.out, HasSubstr("harness/catalogue/basics/dining_philosophers.cc:"));
   ExpectUsageError({"replay", file, file, "--lock-trace=run.trace"}, "--lock-trace is the trace of one run");
 }
 

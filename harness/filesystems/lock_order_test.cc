@@ -201,6 +201,7 @@ TEST(XfsTest, ACloneLetsReadersOfItsSourceInAndKeepsWritersOut) {
   bool cloning = true;
   sim.scheduler().Spawn("clone", [&] {
     fs->RemapEnter(world, from, to);
+    fs->RemapPrepared(world, from, to);
     sim.scheduler().Spawn("reader", [&] {
       EXPECT_TRUE(XfsIlockNowait(from, kXfsIolockShared | kXfsMmaplockShared));
       XfsIunlock(from, kXfsIolockShared | kXfsMmaplockShared);
