@@ -53,7 +53,8 @@ TEST(CorporaTest, EveryEntryReplaysInTwoProcessesWithIdenticalTraceHashes) {
   for (const json& replay : json::parse(first.out)) EXPECT_EQ(replay["verdict"], "same") << replay;
 }
 
-// Every switch of every file system, and of every scenario without one.
+// Every switch of every file system, and of every scenario without one. On a historical file system a hole of its own may be
+// found before the switch: there no run is asked for.
 TEST(CorporaTest, EveryBugHasAnEntry) {
   std::set<std::string> saved;
   for (const CorpusEntry& entry : Entries()) {
@@ -61,6 +62,7 @@ TEST(CorporaTest, EveryBugHasAnEntry) {
   }
   const Registry registry = BuiltIn();
   for (const FileSystemType& type : registry.filesystems()) {
+    if (!type.inherent_bugs.empty()) continue;
     for (const std::string& bug : type.bugs) {
       EXPECT_EQ(saved.count(absl::StrCat(bug, " on ", type.name)), 1u) << bug << " on " << type.name;
     }

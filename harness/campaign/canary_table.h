@@ -31,7 +31,7 @@ struct CanaryRow {
   std::string bug;
   std::string slug;
   std::string filesystem;  // empty: its scenario needs none
-  std::string scenario;    // empty: no scenario here is known to find it
+  std::string scenario;    // empty: no scenario here is known to find it while its twin without the switch is silent
   std::string strategy;
   std::string finding;     // kind: "deadlock"
   uint64_t seeds = 0;      // that were tried

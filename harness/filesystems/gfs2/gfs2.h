@@ -31,7 +31,7 @@ enum class Gfs2Age : uint8_t { k2006, k515, k516, kNow };
 struct Gfs2State : pagecache::FileSystemState {
   // A cluster has two nodes at least, also where only one of them has tasks.
   Gfs2State(Simulation& sim, int nodes, DlmOptions options)
-      : cluster(sim, {.nodes = std::max(2, nodes)}), dlm(cluster, options) {}
+      : cluster(sim, {.nodes = std::max(2, nodes), .deaths_max = 0}), dlm(cluster, options) {}
 
   Cluster cluster;
   Dlm dlm;

@@ -17,6 +17,8 @@ std::vector<FileSystemType> Ocfs2Types() {
   };
   types[1].inherent_bugs = {"B46"};
   types[2].inherent_bugs = {"B49"};
+  // No minimum hold time: where the daemons are always quicker than the tasks, two nodes take a lock from each other for ever.
+  for (FileSystemType& type : types) type.inherent_bugs.push_back("B62");
   for (FileSystemType& type : types) type.nodes = 2;
   return types;
 }
