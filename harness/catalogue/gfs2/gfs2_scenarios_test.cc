@@ -10,6 +10,11 @@ namespace ordeal {
 namespace {
 
 constexpr uint64_t kSchedulesMax = 2'000;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr uint64_t kCleanSchedules = 100;
+#else
+constexpr uint64_t kCleanSchedules = kSchedulesMax;
+#endif
 
 struct BugCase {
   const char* scenario;
@@ -78,7 +83,7 @@ TEST(Gfs2Test, NothingIsFoundWithoutABug) {
     if (entry.name.rfind("gfs2-", 0) != 0) continue;
     Runner runner(entry, Resolve(registry, {entry.name.c_str(), "gfs2", "", ""}));
     RandomWalk source(11);
-    for (uint64_t run = 0; run < kSchedulesMax; ++run) {
+    for (uint64_t run = 0; run < kCleanSchedules; ++run) {
       const RunResult result = runner.Run(source, run);
       ASSERT_EQ(result.end.kind, RunEndKind::kCompleted) << entry.name << " run " << run;
       for (const Finding& finding : result.findings) {
