@@ -195,6 +195,11 @@ TEST(FaultTest, TheMixSurvivesEveryFault) {
                               {ChoiceKind::kIoError},
                               {ChoiceKind::kIoDelay},
                               {ChoiceKind::kReaderSteal},
+                              {ChoiceKind::kIoError, ChoiceKind::kIoTorn},
+                              {ChoiceKind::kIoShort},
+                              {ChoiceKind::kDeviceFull},
+                              {ChoiceKind::kUserPage},
+                              {ChoiceKind::kMemoryPressure},
                               FaultSet::All()};
   for (const char* filesystem : {"vfs", "xfs"}) {
     for (const FaultSet& faults : kFaults) {
@@ -202,11 +207,42 @@ TEST(FaultTest, TheMixSurvivesEveryFault) {
       spec.faults = faults;
       Runner runner(*registry.FindScenario("operations-mix"), spec);
       RandomWalk source(2);
-      for (uint64_t run = 0; run < kCleanSchedules / 5; ++run) {
+      for (uint64_t run = 0; run < kCleanSchedules / 10; ++run) {
         const RunResult result = runner.Run(source, run);
         ASSERT_TRUE(result.findings.empty()) << filesystem << " run " << run << "\n" << Describe(result);
       }
     }
+  }
+}
+
+// Notes which faults are asked about.
+class NoteFaults final : public ChoiceSource {
+ public:
+  explicit NoteFaults(ChoiceSource* strategy) : strategy_(strategy) {}
+  void BeginRun(uint64_t run) override { strategy_->BeginRun(run); }
+  int Choose(const ChoicePoint& point) override {
+    if (IsFault(point.kind)) asked.insert(point.kind);
+    return strategy_->Choose(point);
+  }
+  std::set<ChoiceKind> asked;
+
+ private:
+  ChoiceSource* const strategy_;
+};
+
+// A fault that no code asks about would be survived by everything.
+TEST(FaultTest, TheMixMeetsEveryFaultOfThePageCache) {
+  const Registry registry = BuiltIn();
+  ScenarioSpec spec = Resolve(registry, "operations-mix", "vfs");
+  spec.faults = FaultSet::All();
+  Runner runner(*registry.FindScenario("operations-mix"), spec);
+  RandomWalk walk(3);
+  NoteFaults source(&walk);
+  for (uint64_t run = 0; run < 200; ++run) runner.Run(source, run);
+  for (const ChoiceKind kind : {ChoiceKind::kAllocation, ChoiceKind::kIoError, ChoiceKind::kIoDelay, ChoiceKind::kReaderSteal,
+                                ChoiceKind::kIoShort, ChoiceKind::kIoTorn, ChoiceKind::kDeviceFull, ChoiceKind::kUserPage,
+                                ChoiceKind::kTrylock, ChoiceKind::kMemoryPressure}) {
+    EXPECT_EQ(source.asked.count(kind), 1u) << ChoiceKindName(kind);
   }
 }
 

@@ -39,13 +39,13 @@ enum class ChoiceKind : uint8_t {
   kOperand = 8,      // an operand of it: file, offset, length, buffer
   kEviction = 9,     // which clean folio memory pressure takes
   kSpuriousWake = 10,  // 1: a waiter wakes without its condition
-  kIoShort = 11,       // a request of several blocks completes after that many fewer
+  kIoShort = 11,       // a direct I/O of several blocks ends that many blocks early
   kIoTorn = 12,        // n > 0: only the first n cells of a failing write reach the device
   kDeviceFull = 13,    // 1: no block is free (ENOSPC)
-  kUserPage = 14,      // of the user memory that an operation is about to touch: 1 not present, 2 unmapped, 3 bad address
+  kUserPage = 14,      // of the user page that is about to be touched: 1 it is not present, 2 the address is bad
   kTrylock = 15,       // 1: a trylock fails although the lock is free
   kMemoryPressure = 16,  // 1: the allocation finds the pool low: direct reclaim, kswapd
-  kSignal = 17,        // 1: an interruptible wait ends with a signal
+  kSignal = 17,        // 1: a signal is pending when an interruptible wait begins, 2: one comes if the wait is long
   kMessageDelay = 18,  // 0..n: how much later than sent the message is delivered
   kMessageOrder = 19,  // which of the deliverable messages is delivered first; 0 is the oldest
   kNodeDeath = 20,     // 1: a node of the cluster dies now

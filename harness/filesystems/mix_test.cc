@@ -17,6 +17,7 @@ TEST_P(MixTest, NothingIsFoundInAnyMix) {
     trial.options.fault_around = mix % 4 == 0;
     trial.options.steal = mix % 5 == 0 ? StealRule::kLegal : StealRule::kNever;
     if (mix % 2 == 1) trial.options.faults = {ChoiceKind::kAllocation, ChoiceKind::kIoError, ChoiceKind::kIoDelay};
+    if (mix % 4 == 1) trial.options.faults.Add(FaultSet::All());
     trial.DrawTasks(mix, mix % 7 == 0 ? 5 : 3, 3);
     const TrialVerdict verdict = trial.Run(50, mix);
     ASSERT_EQ(verdict.finding, "") << "mix " << mix << ", schedule " << verdict.first << "\n" << verdict.details;

@@ -59,7 +59,11 @@ class RandomChoices final : public ChoiceSource {
     switch (point.kind) {
       case ChoiceKind::kAllocation:
       case ChoiceKind::kIoError:
-        return prng_.Below(16) == 0 ? 1 : 0;
+      case ChoiceKind::kIoShort:
+      case ChoiceKind::kDeviceFull:
+      case ChoiceKind::kUserPage:
+      case ChoiceKind::kMemoryPressure:
+        return prng_.Below(16) == 0 ? 1 + static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options - 1))) : 0;
       case ChoiceKind::kIoDelay:
         return prng_.Below(4) == 0 ? static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options))) : 0;
       default:

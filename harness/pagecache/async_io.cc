@@ -78,7 +78,7 @@ void AsyncDirectIo::SegmentDone() {
   const bool may = direct_.CanFinishInInterrupt(write_);
   // A plain overwrite may be completed in either place.
   const bool interrupt =
-      may && (!write_ || world_.scheduler().ChooseFault(ChoiceKind::kCompletionContext, 2, io_.file->id) == 1);
+      may && (!write_ || world_.scheduler().Choose(ChoiceKind::kCompletionContext, 2, io_.file->id) == 1);
   if (interrupt && write_) {
     direct_.FinishWriteInInterrupt(&result_);
     done_(world_.Finish(std::move(result_)));

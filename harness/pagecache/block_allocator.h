@@ -21,6 +21,9 @@ class BlockAllocator {
 
   explicit BlockAllocator(BlockDevice& device) : device_(device), owner_(device.size(), kNobody), references_(device.size(), 0) {}
   void Reset();
+  // ENOSPC for who is about to reserve or to allocate a block, who asks before he changes anything. What has been reserved
+  // (delayed allocation, copy on write of a dirty page) is allocated without asking. Only a fault: there is room for all.
+  bool Full() { return device_.Full(); }
   uint32_t Allocate(uint32_t inode_number);
   // One inode more refers to it.
   void Share(uint32_t block);

@@ -91,7 +91,17 @@ void BlockDevice::Serve() {
   }
 }
 
-// The data moves without a scheduling point: DMA of one block is atomic in the model.
+bool BlockDevice::Full() { return world_->scheduler().ChooseFault(ChoiceKind::kDeviceFull, 2, id_) == 1; }
+
+// Of a write that fails the first cells reach the device: none, or some, or all.
+void BlockDevice::Tear(const Request& request) {
+  if (request.kind != RequestKind::kWriteback && request.kind != RequestKind::kDirectWrite) return;
+  const int cells = world_->scheduler().ChooseFault(ChoiceKind::kIoTorn, static_cast<int>(kPageCells) + 1, id_);
+  const PageCells& data = request.kind == RequestKind::kWriteback ? request.folio->cells : request.segment->data;
+  std::copy_n(data.begin(), cells, block(request.block).begin());
+}
+
+// The data moves without a scheduling point: DMA of one block is atomic in the model, unless it fails.
 void BlockDevice::Complete(Request& request) {
   Scheduler& scheduler = world_->scheduler();
   bool error = scheduler.ChooseFault(ChoiceKind::kIoError, 2, id_) == 1;
@@ -99,7 +109,9 @@ void BlockDevice::Complete(Request& request) {
     error |= std::find(bad_.begin(), bad_.end(), request.block) != bad_.end();
     if (error) bad_.push_back(request.block);
   }
-  if (!error) {
+  if (error) {
+    Tear(request);
+  } else {
     switch (request.kind) {
       case RequestKind::kRead:
         request.folio->cells = block(request.block);

@@ -2,7 +2,7 @@
 //
 // Data moves when a request completes, a block at a time. Which pending request completes next is a choice (kIoOrder) if there
 // are several; whether it fails (kIoError) and how much later than submitted it completes (kIoDelay) are choices if those
-// faults are on.
+// faults are on. Of a write that fails, some cells may reach the device (kIoTorn); a full device is asked about by who allocates.
 // Thread-safety: tasks of one simulation.
 // Invariants:    a request holds a reference to its folio; requests complete exactly once.
 // Cost:          a request is a 64-byte value in a reused vector; the daemon blocks while the queue is empty.
@@ -67,6 +67,8 @@ class BlockDevice {
   const PageCells& block(uint32_t number) const { return blocks_[number]; }
   uint32_t size() const { return static_cast<uint32_t>(blocks_.size()); }
   const std::vector<Request>& pending() const { return pending_; }
+  // The fault of a full device (kDeviceFull): no block is free for who asks now.
+  bool Full();
   // A write to `block` has been submitted and has not completed.
   bool HasWriteInFlight(uint32_t block) const;
 
@@ -75,6 +77,7 @@ class BlockDevice {
   size_t CountReady() const;
   size_t NthReady(int n) const;
   void Complete(Request& request);
+  void Tear(const Request& request);
 
   std::vector<PageCells> blocks_;
   uint32_t touched_ = 0;  // blocks that Reset must restore

@@ -32,7 +32,7 @@ class BufferedWrite {
  private:
   Error WriteChunk(uint32_t at, uint32_t cells, Result* result);
   Error Begin(uint32_t at, uint32_t cells, Folio** folio);
-  Error Fill(Folio& folio, uint32_t cells);
+  Error FillAndReserve(Folio& folio, uint32_t cells);
   uint32_t Copy(Folio& folio, uint32_t at, uint32_t cells, Result* result, Error* error);
   void End(Folio& folio, uint32_t at, uint32_t copied);
   uint32_t BufferCell(uint32_t at) const { return io_.buffer.offset_cells + at - io_.offset_cells; }
@@ -79,7 +79,11 @@ Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
     copied = 0;  // the rest of the page was never filled
     result->seen.resize(before);
   }
-  if (copied > 0) End(*folio, at, copied);
+  if (copied > 0) {
+    End(*folio, at, copied);
+  } else {
+    Writeback(world_).Unreserve(inode_, *folio);
+  }
   world_.fs().FolioWritten(world_, *folio);
   folio->lock.Unlock();
   world_.memory().Put(*folio);
@@ -90,7 +94,7 @@ Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
   return error;
 }
 
-// write_begin: the locked folio, filled unless the write covers all of it.
+// write_begin: the locked folio, filled unless the write covers all of it, with a block reserved.
 Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
   const uint32_t page = PageOf(at);
   for (;;) {
@@ -98,7 +102,7 @@ Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
     Folio* folio = Filemap(world_).GetLocked(inode_.mapping, page);
     Error error = folio == nullptr ? Error::kNoMemory : world_.fs().PrepareWrite(world_, *folio);
     const bool truncated = error == Error::kTruncatedPage;
-    if (error == Error::kOk) error = Fill(*folio, cells);
+    if (error == Error::kOk) error = FillAndReserve(*folio, cells);
     if (error == Error::kOk) {
       *found = folio;
       return error;
@@ -112,10 +116,13 @@ Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
   }
 }
 
-Error BufferedWrite::Fill(Folio& folio, uint32_t cells) {
-  if (folio.uptodate || cells == kPageCells) return Error::kOk;
-  const Error error = Filemap(world_).ReadLocked(folio);
-  if (error == Error::kOk) folio.uptodate = true;
+Error BufferedWrite::FillAndReserve(Folio& folio, uint32_t cells) {
+  Error error = Error::kOk;
+  if (!folio.uptodate && cells != kPageCells) {
+    error = Filemap(world_).ReadLocked(folio);
+    if (error == Error::kOk) folio.uptodate = true;
+  }
+  if (error == Error::kOk) error = Writeback(world_).Reserve(inode_, folio.index);
   if (error != Error::kOk) world_.fs().FolioWritten(world_, folio);  // what PrepareWrite took
   return error;
 }
@@ -142,7 +149,6 @@ uint32_t BufferedWrite::Copy(Folio& folio, uint32_t at, uint32_t cells, Result* 
 
 // write_end: i_size grows only after the data can be read.
 void BufferedWrite::End(Folio& folio, uint32_t at, uint32_t copied) {
-  Writeback(world_).Reserve(inode_, folio.index);
   folio.uptodate = true;
   Filemap(world_).SetDirty(folio);
   world_.scheduler().Point(OperationKind::kWrite, inode_.id);

@@ -99,12 +99,18 @@ bool DirectIo::MapForRead(uint32_t page, uint32_t* block) {
   return extent.kind == ExtentKind::kWritten;
 }
 
-void DirectIo::MapForWrite(DirectSegment& segment) {
-  if (MapForRead(segment.file_page, &segment.block) && !world_.allocator().CopiesOnWrite(segment.block)) return;
+// kNoSpace: no block is free; the extent is as before.
+Error DirectIo::MapForWrite(DirectSegment& segment) {
+  if (MapForRead(segment.file_page, &segment.block) && !world_.allocator().CopiesOnWrite(segment.block)) return Error::kOk;
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[segment.file_page];
-  segment.cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
-  if (segment.cow) {
+  const bool cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
+  if ((cow || extent.kind == ExtentKind::kHole) && world_.allocator().Full()) {
+    inode_.extent_lock.UnlockExclusive();
+    return Error::kNoSpace;
+  }
+  segment.cow = cow;
+  if (cow) {
     segment.block = world_.allocator().Allocate(inode_.disk.number);
     ++inode_.cow_blocks;
   } else {
@@ -114,6 +120,7 @@ void DirectIo::MapForWrite(DirectSegment& segment) {
     segment.block = extent.block;
   }
   inode_.extent_lock.UnlockExclusive();
+  return Error::kOk;
 }
 
 // A hole reads as zeros; the CPU stores them, with ordinary page faults.
@@ -130,9 +137,16 @@ Error DirectIo::ZeroSegment(DirectSegment& segment, uint32_t cells) {
   return Error::kOk;
 }
 
+// All segments, or with the fault kIoShort fewer, but one at least.
+absl::Span<DirectSegment> DirectIo::Transferred() {
+  const size_t all = segments_.size();
+  const int fewer = world_.scheduler().ChooseFault(ChoiceKind::kIoShort, static_cast<int>(all), inode_.id);
+  return absl::MakeSpan(segments_).first(all - static_cast<size_t>(fewer));
+}
+
 // Stops at the end of file or where the user memory cannot be reached; result->cells_done is how far it got.
 void DirectIo::SubmitReads(uint32_t size, Result* result) {
-  for (DirectSegment& segment : segments_) {
+  for (DirectSegment& segment : Transferred()) {
     const uint32_t first = segment.file_page * kPageCells;
     if (first >= size) return;
     const uint32_t cells = std::min(kPageCells, size - first);
@@ -183,12 +197,13 @@ Result DirectIo::Read() {
   return result;
 }
 
+// Stops where the user memory cannot be reached or no block is free.
 void DirectIo::SubmitWrites(Result* result) {
-  for (DirectSegment& segment : segments_) {
+  for (DirectSegment& segment : Transferred()) {
     const uint32_t first = segment.file_page * kPageCells - io_.offset_cells;
     result->error = ReachUser(false, [&] { return PinSegment(segment, kPageCells, false); });
+    if (result->error == Error::kOk) result->error = MapForWrite(segment);
     if (result->error != Error::kOk) return;
-    MapForWrite(segment);
     std::copy_n(io_.stamps.begin() + first, kPageCells, segment.data.begin());
     Submit(segment, RequestKind::kDirectWrite, segment.block);
     result->cells_done += kPageCells;

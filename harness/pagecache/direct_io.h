@@ -49,13 +49,14 @@ class DirectIo {
   uint32_t end() const { return begin() + static_cast<uint32_t>(segments_.size()); }
   bool mapped() const { return io_.buffer.mapping != nullptr; }
 
+  absl::Span<DirectSegment> Transferred();
   Error PinSegment(DirectSegment& segment, uint32_t cells, bool write);
   template <typename Reach>
   Error ReachUser(bool write, Reach reach);
   void Unpin(bool written);
   void Submit(DirectSegment& segment, RequestKind kind, uint32_t block);
   bool MapForRead(uint32_t page, uint32_t* block);
-  void MapForWrite(DirectSegment& segment);
+  Error MapForWrite(DirectSegment& segment);
   void EndSegment(DirectSegment& segment);
   Error ZeroSegment(DirectSegment& segment, uint32_t cells);
   void SubmitReads(uint32_t size, Result* result);

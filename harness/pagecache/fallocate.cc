@@ -20,35 +20,46 @@ class ExtentTransactions {
  public:
   ExtentTransactions(World& world, Inode& inode) : world_(world), inode_(inode) {}
 
-  // Reads as zeros from now on, with a block.
-  void MakeUnwritten(uint32_t page);
-  // A hole gets an unwritten block.
-  void Fill(uint32_t page);
+  // Reads as zeros from now on, with a block. kNoSpace: the page has none, and none is free.
+  Error MakeUnwritten(uint32_t page);
+  // A hole gets an unwritten block. kNoSpace: none is free.
+  Error Fill(uint32_t page);
   void Move(uint32_t from, uint32_t to);
 
  private:
+  Error AllocateUnwritten(Extent& extent);
+
   World& world_;
   Inode& inode_;
 };
 
-void ExtentTransactions::MakeUnwritten(uint32_t page) {
+Error ExtentTransactions::MakeUnwritten(uint32_t page) {
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[page];
+  Error error = Error::kOk;
   if (extent.has_block()) {
     extent.kind = ExtentKind::kUnwritten;
   } else {
-    extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
+    error = AllocateUnwritten(extent);
   }
   inode_.extent_lock.UnlockExclusive();
+  return error;
 }
 
-void ExtentTransactions::Fill(uint32_t page) {
+Error ExtentTransactions::Fill(uint32_t page) {
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[page];
-  if (extent.kind == ExtentKind::kHole) {
-    extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
-  }
+  Error error = Error::kOk;
+  if (extent.kind == ExtentKind::kHole) error = AllocateUnwritten(extent);
   inode_.extent_lock.UnlockExclusive();
+  return error;
+}
+
+// A reservation is used up.
+Error ExtentTransactions::AllocateUnwritten(Extent& extent) {
+  if (extent.kind == ExtentKind::kHole && world_.allocator().Full()) return Error::kNoSpace;
+  extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode_.disk.number)};
+  return Error::kOk;
 }
 
 void ExtentTransactions::Move(uint32_t from, uint32_t to) {
@@ -106,8 +117,12 @@ Result World::ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cell
     file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
     ExtentTransactions transactions(*this, file);
-    for (uint32_t page = begin; page < end; ++page) transactions.MakeUnwritten(page);
+    for (uint32_t page = begin; page < end && result.error == Error::kOk; ++page) {
+      result.error = transactions.MakeUnwritten(page);
+    }
     file.dropped.active = false;
+  }
+  if (result.error == Error::kOk) {
     scheduler().Point(OperationKind::kWrite, file.id);
     file.i_size = std::max(file.i_size, offset_cells + length_cells);
     result.cells_done = length_cells;
@@ -181,7 +196,8 @@ Result World::InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_ce
   return Finish(std::move(result));
 }
 
-// Mode 0. B21: i_size is taken before an asynchronous direct write that extends the file has ended, and set afterwards.
+// Mode 0. Without space what has been allocated stays, and the file as long as it was. B21: i_size is taken before an asynchronous
+// direct write that extends the file has ended, and set afterwards.
 Result World::Allocate(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
@@ -194,7 +210,11 @@ Result World::Allocate(Inode& file, uint32_t offset_cells, uint32_t length_cells
   if (result.error == Error::kOk) {
     result.site = lockdep::Site::Here();
     ExtentTransactions transactions(*this, file);
-    for (uint32_t page = PageOf(offset_cells); page < PagesFor(end); ++page) transactions.Fill(page);
+    for (uint32_t page = PageOf(offset_cells); page < PagesFor(end) && result.error == Error::kOk; ++page) {
+      result.error = transactions.Fill(page);
+    }
+  }
+  if (result.error == Error::kOk) {
     scheduler().Point(OperationKind::kWrite, file.id);
     const bool stale = bugs().Has(Bug::kB21FallocateSkipsDioDrain);
     if (end > old_size) file.i_size = std::max(stale ? old_size : file.i_size, end);

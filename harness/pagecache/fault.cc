@@ -16,7 +16,27 @@ Pte* UserMemory::Present(Inode& file, uint32_t cell, bool write) {
   return pte.folio != nullptr && (!write || pte.writable) ? &pte : nullptr;
 }
 
+// Who may not fault cannot tell a bad address from a page that is not present.
+Error UserMemory::Disturb(Inode& file, uint32_t cell, bool may_fault) {
+  const bool faults = may_fault && world_.task().pagefault_disabled == 0;
+  const int answer = world_.scheduler().ChooseFault(ChoiceKind::kUserPage, faults ? 3 : 2, file.id);
+  if (answer == 1) Evict(file, PageOf(cell));
+  return answer == 2 ? Error::kFault : Error::kOk;
+}
+
+// Out of memory if nobody else uses the folio, else out of this page table.
+void UserMemory::Evict(Inode& file, uint32_t page) {
+  Vma* vma = mm_.FindVma(file);
+  if (vma == nullptr || page >= kFilePagesMax || vma->table[page].folio == nullptr) return;
+  Folio& folio = *vma->table[page].folio;
+  world_.memory().Get(folio);
+  Filemap(world_).TryReclaim(folio, 1);
+  if (vma->table[page].folio == &folio) Filemap(world_).Zap(vma->table[page]);
+  world_.memory().Put(folio);
+}
+
 Error UserMemory::Load(Inode& file, uint32_t cell, Stamp* stamp) {
+  if (const Error error = Disturb(file, cell, true); error != Error::kOk) return error;
   for (;;) {
     world_.scheduler().Point(OperationKind::kRead, file.id);
     if (Beyond(file, cell)) return Error::kSigBus;
@@ -29,6 +49,7 @@ Error UserMemory::Load(Inode& file, uint32_t cell, Stamp* stamp) {
 }
 
 Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp) {
+  if (const Error error = Disturb(file, cell, true); error != Error::kOk) return error;
   for (;;) {
     world_.scheduler().Point(OperationKind::kWrite, file.id);
     if (Beyond(file, cell)) return Error::kSigBus;
@@ -42,6 +63,7 @@ Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp) {
 }
 
 bool UserMemory::LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp) {
+  Disturb(file, cell, false);
   if (cell >= file.i_size) return false;
   const Pte* pte = Present(file, cell, false);
   if (pte == nullptr) return false;
@@ -66,6 +88,7 @@ uint32_t UserMemory::InsideOf(const Inode& file, uint32_t cell, uint32_t cells) 
 
 uint32_t UserMemory::FaultInWriteable(Inode& file, uint32_t cell, uint32_t cells) {
   for (uint32_t at = cell; at < cell + cells;) {
+    if (Disturb(file, at, true) != Error::kOk) return at - cell;
     world_.scheduler().Point(OperationKind::kWrite, file.id);
     if (Beyond(file, at)) return at - cell;
     if (Present(file, at, true) == nullptr && Fault(file, PageOf(at), true) != Error::kOk) return at - cell;
@@ -76,6 +99,7 @@ uint32_t UserMemory::FaultInWriteable(Inode& file, uint32_t cell, uint32_t cells
 
 // Without leave to fault, the slow path of get_user_pages still takes mmap_lock to look.
 Folio* UserMemory::PinNofault(Inode& file, uint32_t cell, bool write, Error* error) {
+  Disturb(file, cell, false);
   world_.scheduler().Point(OperationKind::kRead, file.id);
   Pte* pte = cell < file.i_size ? Present(file, cell, write) : nullptr;
   if (pte == nullptr && world_.fs().NofaultTakesMmapLock()) {
@@ -97,6 +121,8 @@ Folio* UserMemory::TakePin(Folio& folio, bool write) {
 }
 
 Folio* UserMemory::Pin(Inode& file, uint32_t cell, bool write, Error* error) {
+  *error = Disturb(file, cell, true);
+  if (*error != Error::kOk) return nullptr;
   for (;;) {
     world_.scheduler().Point(OperationKind::kRead, file.id);
     *error = Error::kFault;
@@ -169,12 +195,14 @@ PageFault::Outcome PageFault::Handle() {
     }
     folio->lock.Unlock();
   }
-  if (Mkwrite(*folio)) {
+  const Error made = Mkwrite(*folio);
+  if (made == Error::kOk) {
     Install(*folio, true);
     folio->lock.Unlock();
   }
-  world_.memory().Put(*folio);  // VM_FAULT_NOPAGE otherwise: the instruction faults again
-  return Outcome::kDone;
+  world_.memory().Put(*folio);
+  // VM_FAULT_NOPAGE if it has to be tried again: the instruction faults again.
+  return made == Error::kOk || made == Error::kAgain ? Outcome::kDone : Outcome::kSigBus;
 }
 
 // maybe_unlock_mmap_for_io.
@@ -271,27 +299,27 @@ PageFault::Filled PageFault::ReadMissing(Folio& folio) {
   return folio.uptodate || folio.mapping == nullptr ? Filled::kLocked : Filled::kSigBus;
 }
 
-bool PageFault::Mkwrite(Folio& folio) {
+Error PageFault::Mkwrite(Folio& folio) {
   AddressSpace& mapping = file_.mapping;
   const FreezeGuard guard(world_, FreezeLevel::kPageFault);
   const LockMode mode = world_.fs().MkwriteEnter(world_, mapping);
   put_off_ = mode == LockMode::kRefused;
-  if (put_off_) return false;
+  if (put_off_) return Error::kAgain;
   folio.lock.Lock();
   world_.scheduler().Point(OperationKind::kRead, file_.id);
   const bool ours = folio.mapping == &mapping || Filemap(world_).SkipsRecheck(folio) ||
                     world_.bugs().Has(Bug::kB05MkwriteVsPunch);
   const bool valid = ours && page_ * kPageCells < file_.i_size;
+  Error error = Error::kAgain;
   if (valid && folio.mapping == &mapping) {
-    world_.fs().MkwriteFolio(world_, folio);
+    error = world_.fs().MkwriteFolio(world_, folio);
   } else if (valid) {
-    Writeback(world_).Reserve(file_, page_);  // a switched-on bug: for a folio that is no longer the file's
-  } else {
-    folio.lock.Unlock();
+    error = Writeback(world_).Reserve(file_, page_);  // a switched-on bug: for a folio that is no longer the file's
   }
+  if (error != Error::kOk) folio.lock.Unlock();
   world_.fs().MkwriteExit(world_, mapping, mode);
-  if (valid) world_.fs().MkwriteDone(world_, folio);
-  return valid;
+  if (error == Error::kOk) world_.fs().MkwriteDone(world_, folio);
+  return error;
 }
 
 // With the folio locked. A page-table entry that has changed meanwhile wins; the access faults again.

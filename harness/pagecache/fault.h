@@ -16,7 +16,8 @@ class UserMemory {
  public:
   UserMemory(World& world, Mm& mm) : world_(world), mm_(mm) {}
 
-  // One access to the cell that the mapping of `file` shows. kSigBus at or behind the end of file.
+  // One access to the cell that the mapping of `file` shows. kSigBus at or behind the end of file. With the fault kUserPage each
+  // access of this class may find that the page has just been evicted, or (if it may take a page fault) that the address is bad.
   Error Load(Inode& file, uint32_t cell, Stamp* stamp);
   Error Store(Inode& file, uint32_t cell, const Stamp& stamp);
   // Without taking a fault: false if the page is not mapped.
@@ -35,6 +36,8 @@ class UserMemory {
  private:
   // At or behind the end of file, as far as the file system knows without a fault.
   bool Beyond(const Inode& file, uint32_t cell) const { return cell >= file.i_size && world_.fs().SizeIsKnown(file); }
+  Error Disturb(Inode& file, uint32_t cell, bool may_fault);
+  void Evict(Inode& file, uint32_t page);
   uint32_t InsideOf(const Inode& file, uint32_t cell, uint32_t cells) const;
   Pte* Present(Inode& file, uint32_t cell, bool write);
   Error Fault(Inode& file, uint32_t page, bool write);
@@ -62,7 +65,7 @@ class PageFault {
   Filled FilemapFault(Folio** folio);
   Filled FillAndLock(Folio** folio, bool* mapping_locked);
   Filled ReadMissing(Folio& folio);
-  bool Mkwrite(Folio& folio);  // page_mkwrite; true: locked and dirty
+  Error Mkwrite(Folio& folio);  // page_mkwrite; kOk: locked and dirty; kAgain: not the file's any more, or put off
   void Install(Folio& folio, bool writable);
   void MapAround();
   void MaybeDropMm();

@@ -49,9 +49,10 @@ Error FileSystem::ReadFolio(World& world, Folio& folio) const {
   return Error::kOk;
 }
 
-void FileSystem::MkwriteFolio(World& world, Folio& folio) const {
-  Writeback(world).Reserve(folio.mapping->host, folio.index);
-  Filemap(world).SetDirty(folio);
+Error FileSystem::MkwriteFolio(World& world, Folio& folio) const {
+  const Error error = Writeback(world).Reserve(folio.mapping->host, folio.index);
+  if (error == Error::kOk) Filemap(world).SetDirty(folio);
+  return error;
 }
 
 void FileSystem::WriteEnter(World&, Inode& inode) const { inode.i_rwsem.LockExclusive(); }

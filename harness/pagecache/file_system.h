@@ -91,8 +91,9 @@ class FileSystem {
   virtual void MkwriteExit(World& world, AddressSpace& mapping, LockMode mode) const {}
   // After P4 or P5 has put the fault off, without mmap_lock: waits until it is worth another attempt. An error fails the fault.
   virtual Error FaultWait(World& world, AddressSpace& mapping) const { return Error::kOk; }
-  // Inside P5: makes the locked, checked folio dirty with a block reserved. The default: Writeback::Reserve, SetDirty.
-  virtual void MkwriteFolio(World& world, Folio& folio) const;
+  // Inside P5: makes the locked, checked folio dirty with a block reserved. The default: Writeback::Reserve, SetDirty. An error
+  // (no block is free) fails the fault.
+  virtual Error MkwriteFolio(World& world, Folio& folio) const;
   // After Exit, with the folio still locked and before it can be stored to.
   virtual void MkwriteDone(World& world, Folio& folio) const {}
   // P6: around mapping cached pages near a fault.

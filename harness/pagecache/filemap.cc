@@ -271,13 +271,17 @@ void Filemap::UnmapRange(Inode& inode, uint32_t begin, uint32_t end) {
       if (pte.folio == nullptr) continue;
       world_.scheduler().Point(OperationKind::kWrite, pte.folio->id());
       if (pte.folio == nullptr) continue;  // somebody else was faster
-      Folio& folio = *pte.folio;
-      if (pte.dirty) SetDirty(folio);
-      pte = {};
-      --folio.mapcount;
-      world_.memory().Put(folio);
+      Zap(pte);
     }
   }
+}
+
+void Filemap::Zap(Pte& pte) {
+  Folio& folio = *pte.folio;
+  if (pte.dirty) SetDirty(folio);
+  pte = {};
+  --folio.mapcount;
+  world_.memory().Put(folio);
 }
 
 void Filemap::SetDirty(Folio& folio) {

@@ -49,6 +49,8 @@ class Filemap {
   // Clears the page-table entries of one folio, or of a range of a file; dirty bits go to the folios.
   void Unmap(Folio& folio);
   void UnmapRange(Inode& inode, uint32_t begin, uint32_t end);
+  // Clears one entry that is present. No scheduling point.
+  void Zap(Pte& pte);
   void SetDirty(Folio& folio);
   bool SkipsRecheck(const Folio& folio) const;
 

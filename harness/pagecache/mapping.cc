@@ -16,11 +16,7 @@ void Zap(World& world, Vma& vma) {
     if (pte.folio == nullptr) continue;
     world.scheduler().Point(OperationKind::kWrite, pte.folio->id());
     if (pte.folio == nullptr) continue;  // a truncate was faster
-    Folio& folio = *pte.folio;
-    if (pte.dirty) Filemap(world).SetDirty(folio);
-    pte = {};
-    --folio.mapcount;
-    world.memory().Put(folio);
+    Filemap(world).Zap(pte);
   }
 }
 

@@ -33,16 +33,21 @@ void Memory::Begin() {
   id_ = world_.scheduler().NewObject("memory");
   kswapd_ = kNoTask;
   kswapd_idle_ = false;
+  pressed_ = false;
   if (with_kswapd_) kswapd_ = world_.scheduler().Spawn("kswapd", [this] { Kswapd(); }, TaskKind::kDaemon);
 }
 
 Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
   Scheduler& scheduler = world_.scheduler();
-  if (scheduler.ChooseFault(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
+  const bool memalloc = world_.task().memalloc;  // who reclaims takes what is free, and never reclaims for itself
+  if (!memalloc) {
+    if (scheduler.ChooseFault(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
+    if (scheduler.ChooseFault(ChoiceKind::kMemoryPressure, 2, id_) == 1) Press();
+  }
   for (int attempt = 0; free_.empty(); ++attempt) {
     WakeKswapd();
-    if (attempt == kAllocationAttempts) return nullptr;
-    if (ReclaimOne()) continue;
+    if (memalloc || attempt == kAllocationAttempts) return nullptr;
+    if (ReclaimDirectly()) continue;
     if (gfp == Gfp::kNoRetry) return nullptr;
     scheduler.Sleep(kReclaimPauseNs);
   }
@@ -70,6 +75,21 @@ void Memory::RemoveFromLru(Folio& folio) {
   const auto it = std::find(lru_.begin(), lru_.end(), &folio);
   LD_CHECK(it != lru_.end(), "a folio of a page tree is not in the LRU list");
   lru_.erase(it);
+}
+
+// Free folios are there, but not for this one: it reclaims one, and kswapd has a round to do.
+void Memory::Press() {
+  pressed_ = true;
+  WakeKswapd();
+  ReclaimDirectly();
+}
+
+// try_to_free_pages.
+bool Memory::ReclaimDirectly() {
+  world_.task().memalloc = true;
+  const bool reclaimed = ReclaimOne();
+  world_.task().memalloc = false;
+  return reclaimed;
 }
 
 // One round of reclaim: takes one clean folio that nobody uses (which one is a choice). False: there was none, or it slipped.
@@ -118,14 +138,16 @@ void Memory::WakeKswapd() {
 void Memory::Kswapd() {
   Scheduler& scheduler = world_.scheduler();
   int fruitless = 0;
+  world_.task().memalloc = true;
   for (;;) {
-    if (!low() || fruitless == kKswapdRounds) {
+    if ((!low() && !pressed_) || fruitless == kKswapdRounds) {
       fruitless = 0;
       kswapd_idle_ = true;
       scheduler.Block({.kind = OperationKind::kWait, .object = id_});
       continue;
     }
     scheduler.Point(OperationKind::kWait, id_);
+    pressed_ = false;
     if (ReclaimOne() || WriteOne()) {
       fruitless = 0;
       continue;

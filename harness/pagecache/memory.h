@@ -1,5 +1,6 @@
 // The memory pool: a fixed number of folios with watermarks. An allocation below the low watermark wakes kswapd; one that
-// finds nothing free reclaims by itself (direct reclaim), if its Gfp allows.
+// finds nothing free reclaims by itself (direct reclaim), if its Gfp allows. With the fault kMemoryPressure a pool that is not
+// low does both.
 //
 // Thread-safety: tasks of one simulation.
 // Invariants:    a folio in use has refs > 0; the LRU list holds the folios of page trees, oldest first.
@@ -52,6 +53,8 @@ class Memory {
  private:
   void Kswapd();
   void WakeKswapd();
+  void Press();
+  bool ReclaimDirectly();
   bool ReclaimOne();
   bool WriteOne();
 
@@ -65,6 +68,7 @@ class Memory {
   uint32_t allocated_total_ = 0;
   TaskId kswapd_ = kNoTask;
   bool kswapd_idle_ = false;
+  bool pressed_ = false;  // kswapd owes a round
   ObjectId id_ = kNoObject;
 };
 

@@ -53,9 +53,7 @@ struct WorldOptions {
 // What the kernel keeps in task_struct: one a task and world.
 struct TaskState {
   int pagefault_disabled = 0;  // depth: a page fault fails at once
-  bool nofs = false;           // allocations must not enter the file system (memalloc_nofs_save)
-  bool noio = false;
-  bool memalloc = false;       // in reclaim: allocations do not reclaim (PF_MEMALLOC)
+  bool memalloc = false;       // in reclaim: allocations do not reclaim, nor fail by a fault (PF_MEMALLOC)
   int transactions = 0;        // depth of current->journal_info
   AddressSpace* faults_disabled_mapping = nullptr;  // bcachefs
   bool faults_disabled_dropped = false;             // its locks have been dropped by a fault
@@ -102,12 +100,12 @@ class World {
   Result Write(Mm& mm, const Io& io);
   Result DirectRead(Mm& mm, const Io& io);
   Result DirectWrite(Mm& mm, const Io& io);
-  // Through the shared mapping of the file in `mm`. A cell at or beyond i_size gives kSigBus (the model's programs never touch
-  // the part of the last page that lies behind the end of file).
   // Direct I/O that may return before it is complete; `done` is called once, by whatever task completes it. A file system that
   // has no asynchronous direct I/O does it before this returns. io.stamps is copied.
   void SubmitDirect(Mm& mm, const Io& io, bool write, std::function<void(const Result&)> done);
   WorkQueue& completions();  // workers are made when first asked for
+  // Through the shared mapping of the file in `mm`. A cell at or beyond i_size gives kSigBus (the model's programs never touch
+  // the part of the last page that lies behind the end of file), and so does a store for whose page there is no block.
   Result Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells);
   Result Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps);
   Result Truncate(Inode& file, uint32_t size_cells);

@@ -112,11 +112,12 @@ Error Remap::DirtyShared(Inode& inode, uint32_t page) {
   }
   Folio* folio = filemap.GetLocked(inode.mapping, page);
   if (folio == nullptr) return Error::kNoMemory;
-  const Error error = folio->uptodate ? Error::kOk : filemap.ReadLocked(*folio);
+  Error error = folio->uptodate ? Error::kOk : filemap.ReadLocked(*folio);
   if (error == Error::kOk) {
     folio->uptodate = true;
-    filemap.SetDirty(*folio);
+    error = Writeback(world_).Reserve(inode, page);
   }
+  if (error == Error::kOk) filemap.SetDirty(*folio);
   folio->lock.Unlock();
   world_.memory().Put(*folio);
   return error;

@@ -53,7 +53,7 @@ class SharedBlocksTest : public ::testing::Test {
   }
   static WorldOptions Options() {
     WorldOptions options;
-    options.faults = {ChoiceKind::kIoError, ChoiceKind::kCompletionContext};
+    options.faults = {ChoiceKind::kIoError};
     return options;
   }
   void InTask(std::function<void()> body) {

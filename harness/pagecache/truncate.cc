@@ -51,15 +51,13 @@ Error Truncation::ZeroToPageEnd(Inode& inode, uint32_t cell) {
   if (folio == nullptr) return Error::kNoMemory;
   Error error = Error::kOk;
   if (!folio->uptodate) error = filemap.ReadLocked(*folio);
-  if (error == Error::kOk) {
-    folio->uptodate = true;
-    bool changed = false;
-    for (uint32_t c = cell % kPageCells; c < kPageCells; ++c) {
-      changed |= folio->cells[c] != Stamp::Zero();
-      folio->cells[c] = Stamp::Zero();
-    }
-    if (changed) {
-      Writeback(world_).Reserve(inode, page);
+  if (error == Error::kOk) folio->uptodate = true;
+  const auto first = folio->cells.begin() + cell % kPageCells;
+  const bool changes = std::any_of(first, folio->cells.end(), [](const Stamp& stamp) { return stamp != Stamp::Zero(); });
+  if (error == Error::kOk && changes) {
+    error = Writeback(world_).Reserve(inode, page);
+    if (error == Error::kOk) {
+      std::fill(first, folio->cells.end(), Stamp::Zero());
       filemap.SetDirty(*folio);
     }
   }

@@ -213,13 +213,13 @@ void World::NoteViolation(const char* id, const char* rule, std::string message,
 void World::CheckReturnToUser() {
   if (!scheduler().in_task()) return;
   const TaskState& state = task();
-  if (state.pagefault_disabled == 0 && !state.nofs && !state.noio && !state.memalloc && state.transactions == 0 &&
+  if (state.pagefault_disabled == 0 && !state.memalloc && state.transactions == 0 &&
       state.faults_disabled_mapping == nullptr) {
     return;
   }
   NoteViolation("S14", "an operation returns with faults, allocation scopes and transactions as it found them",
-                absl::StrCat("pagefault_disabled ", state.pagefault_disabled, ", nofs ", state.nofs, ", noio ",
-                             state.noio, ", memalloc ", state.memalloc, ", transactions ", state.transactions));
+                absl::StrCat("pagefault_disabled ", state.pagefault_disabled, ", memalloc ", state.memalloc,
+                             ", transactions ", state.transactions));
   task() = {};
 }
 

@@ -26,9 +26,29 @@ void EndWriteback(World& world, Request& request, bool error) {
 
 }  // namespace
 
-void Writeback::Reserve(Inode& inode, uint32_t page) {
+// A dirty page has its block, or its copy of a shared one, reserved.
+bool Writeback::NeedsBlock(const Inode& inode, uint32_t page) const {
+  const Extent& extent = inode.extents[page];
+  if (extent.kind == ExtentKind::kHole) return true;
+  const Folio* folio = inode.mapping.pages[page];
+  const bool dirty = folio != nullptr && folio->dirty;
+  return extent.has_block() && world_.allocator().CopiesOnWrite(extent.block) && !dirty;
+}
+
+Error Writeback::Reserve(Inode& inode, uint32_t page) {
   inode.extent_lock.LockExclusive();
-  if (inode.extents[page].kind == ExtentKind::kHole) inode.extents[page].kind = ExtentKind::kDelalloc;
+  const bool full = NeedsBlock(inode, page) && world_.allocator().Full();
+  Extent& extent = inode.extents[page];
+  if (!full && extent.kind == ExtentKind::kHole) extent.kind = ExtentKind::kDelalloc;
+  inode.extent_lock.UnlockExclusive();
+  return full ? Error::kNoSpace : Error::kOk;
+}
+
+void Writeback::Unreserve(Inode& inode, const Folio& folio) {
+  if (folio.dirty || inode.extents[folio.index].kind != ExtentKind::kDelalloc) return;
+  inode.extent_lock.LockExclusive();
+  Extent& extent = inode.extents[folio.index];
+  if (!folio.dirty && extent.kind == ExtentKind::kDelalloc) extent.kind = ExtentKind::kHole;
   inode.extent_lock.UnlockExclusive();
 }
 

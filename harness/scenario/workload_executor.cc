@@ -102,7 +102,8 @@ WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pa
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
   history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
   history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) ||
-                                      spec.faults.Has(ChoiceKind::kIoError) || options.memory_folios < 32;
+                                      spec.faults.Has(ChoiceKind::kIoError) ||
+                                      spec.faults.Has(ChoiceKind::kIoShort) || options.memory_folios < 32;
 }
 
 void WorkloadExecutor::Begin(const Workload& workload) {

@@ -10,6 +10,10 @@ namespace ordeal {
 
 int FailNth::Choose(const ChoicePoint& point) {
   if (!IsFault(point.kind)) return strategy_->Choose(point);
+  if (point.kind == ChoiceKind::kIoTorn) {
+    options_of_consequence_ = point.options;
+    return std::min(consequence_, point.options - 1);
+  }
   if (seen_++ != point_) return 0;
   options_of_point_ = point.options;
   kind_of_point_ = point.kind;
@@ -20,6 +24,7 @@ int FailNth::Choose(const ChoicePoint& point) {
 void FailNth::BeginRun(uint64_t) {
   seen_ = 0;
   options_of_point_ = 0;
+  options_of_consequence_ = 0;
   strategy_->BeginRun(schedule_);
 }
 
@@ -35,7 +40,10 @@ void FailNth::EndRun(uint64_t steps) {
     coverage_.complete = exhausted();
     return;
   }
-  if (option_ == 1) ++coverage_.failed[kind_of_point_];
+  if (option_ == 1 && consequence_ == 0) ++coverage_.failed[kind_of_point_];
+  if (consequence_ == 1) ++coverage_.failed[ChoiceKind::kIoTorn];
+  if (++consequence_ < options_of_consequence_) return;
+  consequence_ = 0;
   if (++option_ < options_of_point_) return;
   option_ = 1;
   ++point_;

@@ -1,10 +1,11 @@
 // Fails each fault point of a schedule once, systematically: run after run the first, second ... point that the schedule asks,
 // with each way to misbehave that the point offers, until a run reaches no such point (the kernel's fail-nth, for every kind of
-// fault). Then the next schedule of the strategy. The runs before it took the same path up to the failed point.
+// fault). Then the next schedule of the strategy. The runs before it took the same path up to the failed point. What a failure
+// leads to (kIoTorn: how much of a failing write reached the device) is gone through with the point that failed.
 //
 // Thread-safety: none; one source serves one run at a time.
-// Invariants:    in each run at most one fault point is answered with something else than 0; run n of (seed, strategy,
-//                schedules) is always the same; exhausted() is true once every point of every schedule has had its turn.
+// Invariants:    in each run at most one fault point, and what it leads to, is answered with something else than 0; run n of (seed,
+//                strategy, schedules) is always the same; exhausted() is true once every point of every schedule has had its turn.
 // Cost:          (fault points + 1) runs a schedule and option.
 // Example:
 //   FailNth source(&strategy, {.schedules = 10});
@@ -57,10 +58,12 @@ class FailNth final : public ChoiceSource {
   uint64_t schedule_ = 0;
   uint64_t point_ = 0;
   int option_ = 1;
+  int consequence_ = 0;  // and the answer to the question that only the failure raises
   // Of this run.
   uint64_t seen_ = 0;
   int options_of_point_ = 0;  // 0: the run has not reached it
   ChoiceKind kind_of_point_ = ChoiceKind::kAllocation;
+  int options_of_consequence_ = 0;  // 0: there was no such question
   FaultCoverage coverage_;
 };
 

@@ -59,6 +59,33 @@ TEST(FailNthTest, TheScheduleIsTheSameUntilItsPointsAreDone) {
   EXPECT_EQ(seen.size(), 3u);
 }
 
+// A request that may fail and then be torn; a fault point after it.
+std::vector<int> TearingProgram(ChoiceSource& source, uint64_t run) {
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  source.BeginRun(run);
+  std::vector<int> answers;
+  const auto ask = [&](ChoiceKind kind, int options) {
+    answers.push_back(choices.Choose({.kind = kind, .options = options}));
+    return answers.back();
+  };
+  if (ask(ChoiceKind::kIoError, 2) == 1) ask(ChoiceKind::kIoTorn, 3);
+  ask(ChoiceKind::kAllocation, 2);
+  source.EndRun(10);
+  return answers;
+}
+
+TEST(FailNthTest, AFailingWriteIsTornInEachWayToo) {
+  QuietSource quiet;
+  FailNth source(&quiet, {});
+  std::set<std::vector<int>> runs;
+  for (uint64_t run = 0; !source.exhausted(); ++run) EXPECT_TRUE(runs.insert(TearingProgram(source, run)).second);
+  const std::set<std::vector<int>> expected = {{1, 0, 0}, {1, 1, 0}, {1, 2, 0}, {0, 1}, {0, 0}};
+  EXPECT_EQ(runs, expected);
+  EXPECT_EQ(source.coverage().failed.at(ChoiceKind::kIoTorn), 1u);
+  EXPECT_EQ(source.coverage().points_max, 2u);
+}
+
 TEST(FailNthTest, AnEarlyEndIsNotComplete) {
   QuietSource quiet;
   FailNth source(&quiet, {.schedules = 2});

@@ -19,7 +19,7 @@ constexpr FaultEntry kFaults[] = {
     {"io-short", ChoiceKind::kIoShort, 25, 25, "a direct I/O transfers fewer blocks than asked"},
     {"io-torn", ChoiceKind::kIoTorn, 25, 25, "a failing write reaches the device in part"},
     {"device-full", ChoiceKind::kDeviceFull, 15, 25, "no block is free (ENOSPC)"},
-    {"user-page", ChoiceKind::kUserPage, 25, 25, "user memory is not present, is unmapped meanwhile or is a bad address"},
+    {"user-page", ChoiceKind::kUserPage, 25, 25, "a page of user memory is not present any more, or is a bad address"},
     {"trylock", ChoiceKind::kTrylock, 25, 25, "a trylock fails although the lock is free"},
     {"spurious-wake", ChoiceKind::kSpuriousWake, 25, 10, "a waiter wakes without its condition"},
     {"memory-pressure", ChoiceKind::kMemoryPressure, 25, 25, "an allocation finds memory low: direct reclaim and kswapd"},

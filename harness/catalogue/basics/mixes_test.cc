@@ -23,13 +23,11 @@ class RareFaults final : public ChoiceSource {
   explicit RareFaults(uint64_t seed) : seed_(seed) {}
   void BeginRun(uint64_t run) override { prng_ = Prng(DeriveSeed(seed_, run)); }
   int Choose(const ChoicePoint& point) override {
-    switch (point.kind) {
-      case ChoiceKind::kAllocation:
-      case ChoiceKind::kIoError: return prng_.Below(16) == 0 ? 1 : 0;
-      case ChoiceKind::kIoDelay:
-        return prng_.Below(4) == 0 ? static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options))) : 0;
-      default: return static_cast<int>(prng_.Below(static_cast<uint32_t>(point.options)));
-    }
+    const auto options = static_cast<uint32_t>(point.options);
+    if (point.kind == ChoiceKind::kIoTorn) return static_cast<int>(prng_.Below(options));  // the error was rare enough
+    if (point.kind == ChoiceKind::kIoDelay) return prng_.Below(4) == 0 ? static_cast<int>(prng_.Below(options)) : 0;
+    if (IsFault(point.kind)) return prng_.Below(16) == 0 ? 1 + static_cast<int>(prng_.Below(options - 1)) : 0;
+    return static_cast<int>(prng_.Below(options));
   }
 
  private:
@@ -44,7 +42,8 @@ uint64_t Seed(const std::string& name) {
 }
 
 FaultSet Faults() {
-  return {ChoiceKind::kAllocation, ChoiceKind::kIoError, ChoiceKind::kIoDelay, ChoiceKind::kCompletionContext};
+  return {ChoiceKind::kAllocation, ChoiceKind::kIoError,    ChoiceKind::kIoDelay,  ChoiceKind::kIoShort,
+          ChoiceKind::kIoTorn,     ChoiceKind::kDeviceFull, ChoiceKind::kUserPage, ChoiceKind::kMemoryPressure};
 }
 
 // The first finding of a mix, or nothing.

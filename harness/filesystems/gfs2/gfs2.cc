@@ -152,9 +152,10 @@ LockMode Gfs2::MkwriteEnter(World&, AddressSpace& mapping) const {
   GlockOf(mapping.host).Lock(GlockState::kExclusive);
   return LockMode::kExclusive;
 }
-void Gfs2::MkwriteFolio(World& world, Folio& folio) const {
-  Writeback(world).Reserve(folio.mapping->host, folio.index);
-  if (!bugs().Has(Bug::kB47DirtyAfterGlockRelease)) Filemap(world).SetDirty(folio);
+Error Gfs2::MkwriteFolio(World& world, Folio& folio) const {
+  const Error error = Writeback(world).Reserve(folio.mapping->host, folio.index);
+  if (error == Error::kOk && !bugs().Has(Bug::kB47DirtyAfterGlockRelease)) Filemap(world).SetDirty(folio);
+  return error;
 }
 void Gfs2::MkwriteExit(World&, AddressSpace& mapping, LockMode) const { GlockOf(mapping.host).Unlock(); }
 void Gfs2::MkwriteDone(World& world, Folio& folio) const {

@@ -67,7 +67,7 @@ class Gfs2 : public pagecache::FileSystem {
   pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void FaultExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   pagecache::LockMode MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
-  void MkwriteFolio(pagecache::World& world, pagecache::Folio& folio) const override;
+  pagecache::Error MkwriteFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   void MkwriteExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::LockMode mode) const override;
   void MkwriteDone(pagecache::World& world, pagecache::Folio& folio) const override;
   void InvalidateEnter(pagecache::World& world, pagecache::Inode& inode) const override;
