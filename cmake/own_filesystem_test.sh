@@ -7,10 +7,9 @@ source_dir=$1
 build_dir=$2
 compiler=$3
 cmake=$4
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+name=own_filesystem_test
+. "$source_dir/cmake/installed_package.sh"
 
-fail() { echo "own_filesystem_test: $*" >&2; exit 1; }
 # expect STATUS ARGUMENT...: of the program; its output is in $work/out
 expect() {
   expected=$1
@@ -21,18 +20,9 @@ expect() {
 }
 shows() { grep -q -e "$1" "$work/out" || { cat "$work/out"; fail "no '$1' in the output"; }; }
 
-for component in lockdep main; do
-  "$cmake" --install "$build_dir" --component $component --prefix "$work/prefix" > "$work/install.log"
-done
-headers=$work/prefix/include/ordeal
-find "$headers/harness" -name '*.h' | sort | sed "s|$headers/|#include \"|; s|\$|\"|" > "$work/all.cc"
-[ "$(wc -l < "$work/all.cc")" -gt 50 ] || fail "headers are missing"
-"$compiler" -std=c++20 -fsyntax-only -I"$headers" "$work/all.cc" || fail "the installed headers do not compile"
-
-"$cmake" -S "$source_dir/docs/examples/own-filesystem" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
-  -DCMAKE_CXX_COMPILER="$compiler" > "$work/configure.log" 2>&1 ||
-  { cat "$work/configure.log"; fail "the example does not configure"; }
-"$cmake" --build "$work/build" -j 2 > "$work/build.log" 2>&1 || { cat "$work/build.log"; fail "the example does not build"; }
+install_components lockdep main
+headers_compile 50 harness
+build_example own-filesystem build
 
 cd "$work"
 expect 0 list

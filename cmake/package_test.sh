@@ -6,23 +6,15 @@ source_dir=$1
 build_dir=$2
 compiler=$3
 cmake=$4
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+name=package_test
+. "$source_dir/cmake/installed_package.sh"
 
-fail() { echo "package_test: $*" >&2; exit 1; }
-
-"$cmake" --install "$build_dir" --component lockdep --prefix "$work/prefix" > "$work/install.log"
+install_components lockdep
 if grep -rl --include='*.h' -E '#include "(harness|bpf|injectors)/' "$work/prefix"; then fail "a header includes another part"; fi
-# Each installed header compiles by itself, with Abseil alone beside it.
-find "$work/prefix/include/ordeal" -name '*.h' | sort | sed "s|$work/prefix/include/ordeal/|#include \"|; s|\$|\"|" > "$work/all.cc"
-[ "$(wc -l < "$work/all.cc")" -gt 20 ] || fail "headers are missing"
-"$compiler" -std=c++20 -fsyntax-only -I"$work/prefix/include/ordeal" "$work/all.cc" || fail "the installed headers do not compile"
+headers_compile 20 lockdep  # with Abseil alone beside them
 
 for off in OFF ON; do
-  "$cmake" -S "$source_dir/docs/examples/lockdep-example" -B "$work/$off" -DCMAKE_PREFIX_PATH="$work/prefix" \
-    -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release -DCOMPILE_OUT=$off > "$work/configure.log" 2>&1 ||
-    { cat "$work/configure.log"; fail "the example does not configure"; }
-  "$cmake" --build "$work/$off" > "$work/build.log" 2>&1 || { cat "$work/build.log"; fail "the example does not build"; }
+  build_example lockdep-example $off -DCMAKE_BUILD_TYPE=Release -DCOMPILE_OUT=$off
 done
 
 for program in bank bank_over_shared_library; do
