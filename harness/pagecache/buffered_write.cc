@@ -189,7 +189,7 @@ Result GenericWrite(World& world, Mm& mm, const Io& io) {
 
 Result World::Write(Mm& mm, const Io& io) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
-  if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) return Finish({.error = Error::kInvalid});
+  if (io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) return Finish(*io.file, {.error = Error::kInvalid});
   Result result = fs_.FileWrite(*this, mm, io);
   if (io.sync && result.cells_done > 0) {  // generic_write_sync, without the file system's locks
     const uint32_t begin = io.append ? result.offset_cells : io.offset_cells;
@@ -199,7 +199,7 @@ Result World::Write(Mm& mm, const Io& io) {
       result.cells_done = 0;
     }
   }
-  return Finish(std::move(result));
+  return Finish(*io.file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -123,7 +123,8 @@ Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, u
   }
   if (result.error == Error::kOk) SharePages(*this, first, first_offset_cells, second, second_offset_cells, result.cells_done);
   fs_.TwoInodesExit(*this, first, second);
-  return Finish(std::move(result));
+  second.last_operation = {"Dedupe", lockdep::Site::Here()};
+  return Finish(first, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -363,19 +363,19 @@ Result FallBackToBuffered(World& world, Mm& mm, const Io& io) {
 }
 
 Result World::DirectRead(Mm& mm, const Io& io) {
-  if (!Aligned(io)) return Finish({.error = Error::kInvalid});
+  if (!Aligned(io)) return Finish(*io.file, {.error = Error::kInvalid});
   Io clamped = io;
   const uint32_t cells_max = kFilePagesMax * kPageCells;
   clamped.length_cells = std::min(io.length_cells, cells_max - std::min(io.offset_cells, cells_max));
-  return Finish(fs_.FileDirectRead(*this, mm, clamped));
+  return Finish(*io.file, fs_.FileDirectRead(*this, mm, clamped));
 }
 
 Result World::DirectWrite(Mm& mm, const Io& io) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
   if (!Aligned(io) || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
-    return Finish({.error = Error::kInvalid});
+    return Finish(*io.file, {.error = Error::kInvalid});
   }
-  return Finish(fs_.FileDirectWrite(*this, mm, io));
+  return Finish(*io.file, fs_.FileDirectWrite(*this, mm, io));
 }
 
 }  // namespace ordeal::pagecache

@@ -80,7 +80,7 @@ void ExtentTransactions::Move(uint32_t from, uint32_t to) {
 
 Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
-  if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
+  if (!WholePages(offset_cells, length_cells)) return Finish(file, {.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
   const uint32_t end = std::min(begin + PageOf(length_cells), kFilePagesMax);
@@ -96,16 +96,16 @@ Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cell
     result.cells_done = length_cells;
   }
   fs_.RangeExit(*this, file, RangeOperation::kPunchHole);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 Result World::ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
-  if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
+  if (!WholePages(offset_cells, length_cells)) return Finish(file, {.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
   const uint32_t end = begin + PageOf(length_cells);
-  if (end > kFilePagesMax) return Finish({.error = Error::kNoSpace});
+  if (end > kFilePagesMax) return Finish(file, {.error = Error::kNoSpace});
   Truncation truncation(*this);
   fs_.RangeEnter(*this, file, RangeOperation::kZeroRange);
   result.error = Writeback(*this).Range(file, begin, end);
@@ -128,13 +128,13 @@ Result World::ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cell
     result.cells_done = length_cells;
   }
   fs_.RangeExit(*this, file, RangeOperation::kZeroRange);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 // The whole tail must stay free of pages until the last extent has moved: cached pages would keep their old place.
 Result World::CollapseRange(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
-  if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
+  if (!WholePages(offset_cells, length_cells)) return Finish(file, {.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
   const uint32_t end = begin + PageOf(length_cells);
@@ -158,13 +158,13 @@ Result World::CollapseRange(Inode& file, uint32_t offset_cells, uint32_t length_
     result.cells_done = length_cells;
   }
   fs_.RangeExit(*this, file, RangeOperation::kCollapse);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 // The file grows first, so that no extent is ever moved behind its end; then the last extent moves first.
 Result World::InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
-  if (!WholePages(offset_cells, length_cells)) return Finish({.error = Error::kInvalid});
+  if (!WholePages(offset_cells, length_cells)) return Finish(file, {.error = Error::kInvalid});
   Result result;
   const uint32_t begin = PageOf(offset_cells);
   const uint32_t pages = PageOf(length_cells);
@@ -193,7 +193,7 @@ Result World::InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_ce
     result.cells_done = length_cells;
   }
   fs_.RangeExit(*this, file, RangeOperation::kInsert);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 // Mode 0. Without space what has been allocated stays, and the file as long as it was. B21: i_size is taken before an asynchronous
@@ -202,7 +202,7 @@ Result World::Allocate(Inode& file, uint32_t offset_cells, uint32_t length_cells
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   const uint32_t end = offset_cells + length_cells;
-  if (PagesFor(end) > kFilePagesMax) return Finish({.error = Error::kNoSpace});
+  if (PagesFor(end) > kFilePagesMax) return Finish(file, {.error = Error::kNoSpace});
   fs_.RangeEnter(*this, file, RangeOperation::kAllocate);
   scheduler().Point(OperationKind::kRead, file.id);
   const uint32_t old_size = file.i_size;
@@ -221,7 +221,7 @@ Result World::Allocate(Inode& file, uint32_t offset_cells, uint32_t length_cells
     result.cells_done = length_cells;
   }
   fs_.RangeExit(*this, file, RangeOperation::kAllocate);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -370,7 +370,7 @@ Result World::Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_c
     result.seen.push_back(stamp);
     ++result.cells_done;
   }
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 Result World::Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps) {
@@ -380,7 +380,7 @@ Result World::Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const
     if (result.error != Error::kOk) break;
     ++result.cells_done;
   }
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "harness/pagecache/bug.h"
 #include "harness/pagecache/inode.h"
 #include "harness/pagecache/result.h"
@@ -58,6 +59,9 @@ class FileSystem {
   virtual const char* name() const = 0;
   virtual LockClassNames lock_class_names() const { return {}; }
   const BugSet& bugs() const { return bugs_; }
+  // The order in which its locks are acquired, outermost first, as the validator names them: class, or class/subclass; events
+  // where they are waited for. Empty: not declared. For lock_order.h (S12).
+  virtual absl::Span<const char* const> lock_order() const { return {}; }
 
   // Made at the beginning of each run, before any inode, and with each inode of each node.
   virtual std::unique_ptr<FileSystemState> MakeState(World& world) const { return nullptr; }

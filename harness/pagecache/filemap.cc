@@ -291,7 +291,7 @@ void Filemap::SetDirty(Folio& folio) {
   ++folio.mapping->host.dirtied[folio.index];
 }
 
-Result World::Read(Mm& mm, const Io& io) { return Finish(fs_.FileRead(*this, mm, io)); }
+Result World::Read(Mm& mm, const Io& io) { return Finish(*io.file, fs_.FileRead(*this, mm, io)); }
 
 Result GenericRead(World& world, Mm& mm, const Io& io) {
   Result result;

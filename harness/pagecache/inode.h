@@ -55,6 +55,12 @@ struct Extent {
 enum class InodeType : uint8_t { kRegular, kDirectory };
 enum class InodeState : uint8_t { kLive, kFreeing, kFreed };
 
+// The operation that ended last on a file: what a check of the whole world, which no operation made, can name.
+struct LastOperation {
+  const char* name = "";  // of the World's function, "PunchHole"; empty: none yet
+  lockdep::Site site;     // as in its Result
+};
+
 // The pages of a file that a truncate or punch has dropped and whose blocks it is about to free: nobody may bring one back.
 struct DroppedRange {
   bool active = false;
@@ -120,6 +126,7 @@ class Inode {
   int refs = 1;
   InodeState state = InodeState::kLive;
   DroppedRange dropped;
+  LastOperation last_operation;
   uint32_t cow_blocks = 0;  // that direct writes in flight will put in the place of shared ones
   // How often a folio of each page has been dirtied: a direct write sees from it that the cache was written meanwhile.
   std::array<uint32_t, kFilePagesMax> dirtied{};

@@ -16,6 +16,7 @@ class Checker {
   std::vector<InvariantViolation> Run() {
     for (int i = 0; i < world_.inodes(); ++i) CheckInode(world_.inode(i));
     for (int i = 0; i < world_.mms(); ++i) CheckMm(world_.mm(i));
+    CheckTasks();
     world_.memory().ForEach([this](const Folio& folio) { CheckFolio(folio); });
     CheckBlocks();
     world_.fs().CheckInvariants(world_, &found_);
@@ -25,6 +26,10 @@ class Checker {
  private:
   void Report(const char* id, const char* rule, std::string message) {
     found_.push_back({id, rule, std::move(message)});
+  }
+  void Report(const char* id, const char* rule, const Inode& inode, std::string message) {
+    Report(id, rule, std::move(message));
+    found_.back().last = inode.last_operation;
   }
   static std::string Place(const Folio& folio, const Inode& inode) {
     return absl::StrCat("folio at page ", folio.index, " of inode ", inode.number);
@@ -37,19 +42,31 @@ class Checker {
       if (folio == nullptr) continue;
       ++pages;
       if (folio->mapping != &inode.mapping || folio->index != page) {
-        Report("S2", "a folio of the page tree says so itself", Place(*folio, inode));
+        Report("S2", "a folio of the page tree says so itself", inode, Place(*folio, inode));
         continue;
       }
       CheckCached(*folio, inode);
     }
     if (pages != inode.mapping.nrpages) {
-      Report("S2", "nrpages counts the page tree", absl::StrCat("inode ", inode.number));
+      Report("S2", "nrpages counts the page tree", inode, absl::StrCat("inode ", inode.number));
     }
-    if (inode.state == InodeState::kFreed && pages != 0) {
-      Report("S17", "an evicted inode has no pages", absl::StrCat("inode ", inode.number));
-    }
+    if (inode.state == InodeState::kFreed) CheckEvicted(inode);
     if (quiescent_ && inode.dio.count() != 0) {
-      Report("S9", "no direct I/O is left at the end", absl::StrCat("inode ", inode.number));
+      Report("S9", "no direct I/O is left at the end", inode, absl::StrCat("inode ", inode.number));
+    }
+  }
+
+  void CheckEvicted(const Inode& inode) {
+    if (inode.mapping.nrpages != 0) {
+      Report("S17", "an evicted inode has no pages", inode, absl::StrCat("inode ", inode.number));
+    }
+    if (inode.dio.count() != 0) {
+      Report("S17", "an evicted inode has no direct I/O", inode, absl::StrCat("inode ", inode.number));
+    }
+    for (const Extent& extent : inode.extents) {
+      if (!extent.has_block() || !world_.device().HasWriteInFlight(extent.block)) continue;
+      if (world_.allocator().shared(extent.block)) continue;
+      Report("S17", "no write is in flight to a block of an evicted inode", inode, absl::StrCat("inode ", inode.number));
     }
   }
 
@@ -57,11 +74,11 @@ class Checker {
     const Extent& extent = inode.extents[folio.index];
     const bool inside = folio.index * kPageCells < inode.i_size;
     if (folio.dirty && inside && extent.kind == ExtentKind::kHole && !folio.lock.locked()) {
-      Report("S4", "a dirty folio has a reserved or allocated block", Place(folio, inode));
+      Report("S4", "a dirty folio has a reserved or allocated block", inode, Place(folio, inode));
     }
     const DroppedRange& dropped = inode.dropped;
     if (dropped.active && folio.index >= dropped.begin && folio.index < dropped.end) {
-      Report("S10", "no folio is cached in a range between drop of its pages and freeing of its blocks",
+      Report("S10", "no folio is cached in a range between drop of its pages and freeing of its blocks", inode,
              Place(folio, inode));
     }
     const bool settled = folio.uptodate && !folio.dirty && !folio.writeback.is_set() && !folio.lock.locked() &&
@@ -70,7 +87,7 @@ class Checker {
     for (uint32_t c = 0; c < kPageCells; ++c) {
       const uint32_t cell = folio.index * kPageCells + c;
       if (cell >= inode.i_size || folio.cells[c] == world_.DiskCell(inode, cell)) continue;
-      Report("S1", "a clean folio equals its block",
+      Report("S1", "a clean folio equals its block", inode,
              absl::StrCat(Place(folio, inode), ", cell ", cell, ": cache ", ToString(folio.cells[c]), ", disk ",
                           ToString(world_.DiskCell(inode, cell))));
       return;
@@ -94,26 +111,57 @@ class Checker {
         if (pte.folio == nullptr) continue;
         const Folio& folio = *pte.folio;
         if (folio.mapping == nullptr) {
-          Report("S2", "a folio that has left the page tree is not mapped", Place(folio, *vma.file));
+          Report("S2", "a folio that has left the page tree is not mapped", *vma.file, Place(folio, *vma.file));
           continue;
         }
         if (folio.mapping != &vma.file->mapping || folio.index != page || !folio.uptodate) {
-          Report("S3", "a mapped folio is the cached one and up to date", Place(folio, *vma.file));
+          Report("S3", "a mapped folio is the cached one and up to date", *vma.file, Place(folio, *vma.file));
         }
         const bool beyond = page * kPageCells >= vma.file->i_size;
         const bool truncating = vma.file->i_rwsem.writer() != kNoTask;
         if (beyond && !truncating) {
-          Report("S3", "no page-table entry points behind the end of file", Place(folio, *vma.file));
+          Report("S3", "no page-table entry points behind the end of file", *vma.file, Place(folio, *vma.file));
         }
         if (pte.writable && !folio.dirty && !folio.lock.locked()) {
-          Report("S4", "a folio that can be stored to is dirty", Place(folio, *vma.file));
+          Report("S4", "a folio that can be stored to is dirty", *vma.file, Place(folio, *vma.file));
         }
       }
     }
   }
 
+  // S13. A task that waits for a spin lock spins.
+  void CheckTasks() {
+    const Scheduler& scheduler = world_.scheduler();
+    for (int t = 0; t < scheduler.tasks(); ++t) {
+      const TaskId task{static_cast<uint16_t>(t)};
+      const lockdep::TaskContext* context = world_.sim().context_of(task);
+      if (context == nullptr || scheduler.task_state(task) != ordeal::TaskState::kBlocked) continue;
+      if (const Wait* wait = scheduler.blocked_on(task); wait != nullptr && wait->waitable != nullptr) {
+        const auto lock_class = wait->waitable->lock_class();
+        if (lock_class.has_value() && Spins(*lock_class)) continue;
+      }
+      for (size_t i = 0; i < context->held().size(); ++i) {
+        const lockdep::HeldLock& held = context->held()[i];
+        if (!Spins(held.map->lock_class)) continue;
+        Report("S13", "no task sleeps with a spin lock held",
+               absl::StrCat(scheduler.task_name(task), " sleeps with ", held.map->InstanceName()));
+        found_.back().site = held.site;
+      }
+    }
+  }
+  bool Spins(lockdep::LockClassId lock_class) const {
+    return world_.sim().validator().classes().at(lock_class).options.spins();
+  }
+
+  bool OwnerHasEnded(const PageLock& lock) const {
+    return world_.scheduler().task_state(lock.owner_task()) == ordeal::TaskState::kEnded;
+  }
+
   void CheckFolio(const Folio& folio) {
     if (folio.refs <= 0) Report("S8", "a folio in use has references", absl::StrCat("refs ", folio.refs));
+    if (folio.lock.owner() == PageLock::Owner::kTask && OwnerHasEnded(folio.lock)) {
+      Report("S7", "the owner of a folio lock is alive", absl::StrCat("index ", folio.index));
+    }
     if (folio.mapping == nullptr && folio.dirty) {
       Report("S2", "a folio that has left the page tree is not dirty", absl::StrCat("index ", folio.index));
     }
@@ -138,7 +186,7 @@ class Checker {
         ++mapped;
         const uint32_t owner = allocator.owner(extent.block);
         if (owner != inode.disk.number && owner != BlockAllocator::kShared) {
-          Report("S6", "a mapped block belongs to its inode",
+          Report("S6", "a mapped block belongs to its inode", inode,
                  absl::StrCat("block ", extent.block, " at page ", page, " of inode ", inode.number));
         }
       }

@@ -34,7 +34,7 @@ Result World::UnmapAndMap(Mm& mm, Inode& file) {
     vma->mapped = false;
   }
   mm.mmap_lock.UnlockExclusive();
-  if (vma == nullptr) return Finish(std::move(result));
+  if (vma == nullptr) return Finish(file, std::move(result));
   mm.mmap_lock.LockExclusive();
   if (bugs().Has(Bug::kB97FreezeUnderMmapLock)) {
     const FreezeGuard guard(*this, FreezeLevel::kWrite);
@@ -42,7 +42,7 @@ Result World::UnmapAndMap(Mm& mm, Inode& file) {
   }
   vma->mapped = true;
   mm.mmap_lock.UnlockExclusive();
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 Result World::Protect(Mm& mm, Inode& file) {
@@ -58,14 +58,14 @@ Result World::Protect(Mm& mm, Inode& file) {
     }
     mm.mmap_lock.UnlockExclusive();
   }
-  return Finish({});
+  return Finish(file, {});
 }
 
 Result World::Msync(Mm& mm, Inode& file) {
   mm.mmap_lock.LockShared();
   const bool mapped = mm.FindVma(file) != nullptr;
   mm.mmap_lock.UnlockShared();  // dropped around the work
-  if (!mapped) return Finish({.error = Error::kNoMemory});
+  if (!mapped) return Finish(file, {.error = Error::kNoMemory});
   return Fsync(file);
 }
 

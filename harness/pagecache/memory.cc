@@ -167,7 +167,7 @@ Result World::DropCaches(Inode& file) {
     if (!folio->dirty && filemap.TryReclaim(*folio, 1)) result.cells_done += kPageCells;
     memory_.Put(*folio);
   }
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -1,4 +1,5 @@
 // Names and the life of inodes: link, unlink, last put, eviction (protocols 1.4.13).
+#include "absl/strings/str_cat.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
@@ -26,7 +27,7 @@ Result World::Link(Inode& file) {
   fs_.LinkExit(*this, directory, file);
   file.i_rwsem.UnlockExclusive();
   directory.i_rwsem.UnlockExclusive();
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 Result World::Unlink(Inode& file) {
@@ -44,7 +45,7 @@ Result World::Unlink(Inode& file) {
   fs_.LinkExit(*this, directory, file);
   file.i_rwsem.UnlockExclusive();
   directory.i_rwsem.UnlockExclusive();
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 void World::Iput(Inode& file) {
@@ -57,6 +58,12 @@ void World::Iput(Inode& file) {
 // truncate_inode_pages_final and, for a file without names, deletion. Takes no lock that is held across an allocation.
 void World::Evict(Inode& file) {
   file.state = InodeState::kFreeing;
+  for (const Folio* folio : file.mapping.pages) {
+    if (folio == nullptr || folio->pins == 0) continue;
+    NoteViolation("S17", "no page of an inode that is evicted is pinned",
+                  absl::StrCat("page ", folio->index, " of inode ", file.number, " is pinned"), lockdep::Site::Here(),
+                  file.last_operation.site);
+  }
   fs_.EvictEnter(*this, file);
   Truncation truncation(*this);
   truncation.DropPages(file, 0, kFilePagesMax);
@@ -68,6 +75,7 @@ void World::Evict(Inode& file) {
     NoteViolation("S17", "an evicted inode has no pages and no I/O", "an evicted inode still has pages or I/O");
   }
   fs_.EvictExit(*this, file);
+  file.last_operation = {"Evict", lockdep::Site::Here()};
   file.state = InodeState::kFreed;
   file.freeing.WakeAll();
 }

@@ -167,7 +167,7 @@ class World {
   // Its folio is dirty or on its way to the device, which may therefore hold something else.
   bool CachedDirty(const Inode& file, uint32_t cell) const;
 
-  Simulation& sim() { return sim_; }
+  Simulation& sim() const { return sim_; }
   Scheduler& scheduler() const { return sim_.scheduler(); }
   const FileSystem& fs() const { return fs_; }
   const BugSet& bugs() const { return fs_.bugs(); }
@@ -200,6 +200,9 @@ class World {
 
   // Every operation ends here: progress for the watchdog, results for the trace hash.
   Result Finish(Result result, lockdep::Site site = lockdep::Site::Here());
+  // The same for one about a file, which remembers it; `operation` is the calling function.
+  Result Finish(Inode& file, Result result, const char* operation = __builtin_FUNCTION(),
+                lockdep::Site site = lockdep::Site::Here());
 
  private:
   Inode& NewInode(InodeType type);

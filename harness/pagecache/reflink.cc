@@ -47,7 +47,7 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
   Result result;
   const auto aligned = [](uint32_t cells) { return cells % kPageCells == 0; };
   if (&source == &target || !aligned(offset_cells) || !aligned(length_cells) || !aligned(target_offset_cells)) {
-    return Finish({.error = Error::kInvalid});
+    return Finish(target, {.error = Error::kInvalid});
   }
   Truncation truncation(*this);
   fs_.RemapEnter(*this, source, target);
@@ -82,7 +82,8 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
     result.cells_done = length;
   }
   fs_.RemapExit(*this, source, target);
-  return Finish(std::move(result));
+  source.last_operation = {"Clone", lockdep::Site::Here()};
+  return Finish(target, std::move(result));
 }
 
 // B23: the helper that zeroes the old end of file reads as anybody reads, through the fill lock that the caller holds.
@@ -137,7 +138,7 @@ Result World::Unshare(Inode& file, uint32_t offset_cells, uint32_t length_cells)
   if (result.error == Error::kOk) result.error = Writeback(*this).Range(file, begin, end);
   if (result.error == Error::kOk) result.cells_done = length_cells;
   fs_.RangeExit(*this, file, RangeOperation::kUnshare);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

@@ -116,7 +116,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
   Result result;
   if (size_cells > kFilePagesMax * kPageCells) {
     result.error = Error::kInvalid;
-    return Finish(std::move(result));
+    return Finish(file, std::move(result));
   }
   Truncation truncation(*this);
   fs_.RangeEnter(*this, file, RangeOperation::kTruncate);
@@ -138,7 +138,7 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
     }
   }
   fs_.RangeExit(*this, file, RangeOperation::kTruncate);
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

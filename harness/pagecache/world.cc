@@ -144,7 +144,7 @@ Result World::FadviseWillNeed(Inode& file, uint32_t offset_cells, uint32_t lengt
     Filemap(*this).Readahead(file.mapping, page, end, FillKind::kRead);
   }
   fs_.ForceReadaheadExit(*this, file);
-  return Finish({});
+  return Finish(file, {});
 }
 
 Result World::MadviseWillNeed(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells) {
@@ -159,7 +159,7 @@ Result World::MadviseWillNeed(Mm& mm, Inode& file, uint32_t offset_cells, uint32
   }
   mm.mmap_lock.LockShared();
   mm.mmap_lock.UnlockShared();
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 Result World::MapUnmap(Mm& mm) {
@@ -231,6 +231,11 @@ Result World::Finish(Result result, lockdep::Site site) {
   for (const Stamp& stamp : result.seen) word = word * 0x9e3779b97f4a7c15u + HashOf(stamp);
   scheduler().MixTrace(word);
   return result;
+}
+
+Result World::Finish(Inode& file, Result result, const char* operation, lockdep::Site site) {
+  file.last_operation = {operation, result.site.line == 0 ? site : result.site};
+  return Finish(std::move(result), site);
 }
 
 }  // namespace ordeal::pagecache

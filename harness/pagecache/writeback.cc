@@ -145,7 +145,7 @@ Result World::Fsync(Inode& file) {
   scheduler().Point(OperationKind::kRead, file.id);
   if (file.mapping.wb_err != file.mapping.wb_err_seen) result.error = Error::kIo;
   file.mapping.wb_err_seen = file.mapping.wb_err;
-  return Finish(std::move(result));
+  return Finish(file, std::move(result));
 }
 
 }  // namespace ordeal::pagecache

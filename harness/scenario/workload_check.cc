@@ -84,6 +84,11 @@ void WorkloadExecutor::ReportInvariant(const pagecache::InvariantViolation& viol
     absl::StrAppend(&finding.details, "against the operation at ", violation.against.ToString(), "\n");
     finding.sites.push_back(violation.against.ToString());
   }
+  if (violation.last.site.line != 0) {
+    absl::StrAppend(&finding.details, "the last operation on that file: ", violation.last.name, ", at ",
+                    violation.last.site.ToString(), "\n");
+    finding.sites.push_back(violation.last.site.ToString());
+  }
   absl::StrAppend(&finding.details, "the operations of the run:\n");
   for (const OperationEvent& event : history_.events) absl::StrAppend(&finding.details, "  ", ToString(event), "\n");
   run.Report(std::move(finding));

@@ -134,14 +134,30 @@ int TwoStateLock::UnitsOf(TaskId task, TwoState state) const {
   return 0;
 }
 
-void TwoStateLock::CheckInvariants() const {
-  LD_CHECK(units_[0] == 0 || units_[1] == 0, "both states of a two-state lock are held (S11)");
-  int sums[2] = {units_of_io_[0], units_of_io_[1]};
-  for (const Hold& hold : holds_) {
-    LD_CHECK(hold.units > 0, "a hold of no units");
-    sums[Index(hold.state)] += hold.units;
+std::optional<std::string> FindIllegalUnits(const TwoStateUnits& units) {
+  if (units.all[0] != 0 && units.all[1] != 0) return "both states of a two-state lock are held (S11)";
+  for (const int state : {0, 1}) {
+    if (units.all[state] < 0 || units.of_io[state] < 0) return "a two-state lock has less than no units (S16)";
+    if (units.all[state] != units.of_io[state] + units.of_tasks[state]) {
+      return "the units of a two-state lock do not add up (S16)";
+    }
   }
-  LD_CHECK(sums[0] == units_[0] && sums[1] == units_[1], "the units of a two-state lock do not add up (S16)");
+  return std::nullopt;
+}
+
+std::optional<std::string> TwoStateLock::FindBroken() const {
+  TwoStateUnits units;
+  for (const size_t state : {0u, 1u}) {
+    units.all[state] = units_[state];
+    units.of_io[state] = units_of_io_[state];
+  }
+  for (const Hold& hold : holds_) units.of_tasks[Index(hold.state)] += hold.units;
+  return FindIllegalUnits(units);
+}
+
+void TwoStateLock::CheckInvariants() const {
+  const std::optional<std::string> broken = FindBroken();
+  LD_CHECK(!broken.has_value(), *broken);
 }
 
 // Everybody who holds the other state. A task that is not queued has only declared its acquisition.

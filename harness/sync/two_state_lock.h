@@ -21,6 +21,9 @@
 #ifndef ORDEAL_HARNESS_SYNC_TWO_STATE_LOCK_H_
 #define ORDEAL_HARNESS_SYNC_TWO_STATE_LOCK_H_
 
+#include <optional>
+#include <string>
+
 #include "absl/container/inlined_vector.h"
 #include "harness/sync/simulation.h"
 #include "lockdep/graph/lock_kind.h"
@@ -28,6 +31,15 @@
 namespace ordeal {
 
 enum class TwoState : uint8_t { kAdd = lockdep::kTwoStateAdd, kBlock = lockdep::kTwoStateBlock };
+
+// The units of a two-state lock, by state: all of them, and whose they are.
+struct TwoStateUnits {
+  int all[2] = {0, 0};
+  int of_io[2] = {0, 0};
+  int of_tasks[2] = {0, 0};
+};
+// S11 and S16: one state at a time (the kernel's word has one sign), and every unit has an owner. What is wrong, if anything.
+std::optional<std::string> FindIllegalUnits(const TwoStateUnits& units);
 
 class TwoStateLock : public Waitable {
  public:
@@ -52,7 +64,8 @@ class TwoStateLock : public Waitable {
   bool has_waiters() const { return !waiters_.empty(); }
   ObjectId id() const { return id_; }
   void set_order_key(uint64_t key) { map_.order_key = key; }
-  void CheckInvariants() const;  // crashes
+  std::optional<std::string> FindBroken() const;  // as FindIllegalUnits
+  void CheckInvariants() const;                   // crashes
 
   void AppendBlockers(TaskId waiter, Blockers* out) const override;
   std::optional<lockdep::LockClassId> lock_class() const override { return map_.lock_class; }

@@ -312,5 +312,15 @@ TEST_F(TwoStateLockTest, ATrylockOfAFreeLockFailsOnlyAsAFault) {
   EXPECT_GT(failures({ChoiceKind::kTrylock}), 10);
 }
 
+// S16: what the word may say, and what it may not.
+TEST(TwoStateUnitsTest, OneStateAtATimeAndEveryUnitHasAnOwner) {
+  EXPECT_EQ(FindIllegalUnits({}), std::nullopt);
+  EXPECT_EQ(FindIllegalUnits({.all = {3, 0}, .of_io = {1, 0}, .of_tasks = {2, 0}}), std::nullopt);
+  EXPECT_EQ(FindIllegalUnits({.all = {0, 2}, .of_io = {0, 2}}), std::nullopt);
+  EXPECT_EQ(FindIllegalUnits({.all = {1, 1}, .of_tasks = {1, 1}}), "both states of a two-state lock are held (S11)");
+  EXPECT_EQ(FindIllegalUnits({.all = {-1, 0}, .of_tasks = {-1, 0}}), "a two-state lock has less than no units (S16)");
+  EXPECT_EQ(FindIllegalUnits({.all = {2, 0}, .of_tasks = {1, 0}}), "the units of a two-state lock do not add up (S16)");
+}
+
 }  // namespace
 }  // namespace ordeal

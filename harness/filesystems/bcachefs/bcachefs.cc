@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "harness/filesystems/bcachefs/pagecache_state_lock.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/generic_file.h"
@@ -315,6 +316,18 @@ void Bcachefs::BlockBoth(World& world, Inode& low, Inode& high) const {
     std::swap(held, wanted);
     world.scheduler().NoteRetry(RetryReason::kAgain, PlaceOf(low, high.number));
     held->Lock(TwoState::kBlock);
+  }
+}
+
+void Bcachefs::CheckInvariants(const World& world, std::vector<pagecache::InvariantViolation>* found) const {
+  for (int i = 0; i < world.inodes(); ++i) {
+    Inode& inode = world.inode(i);
+    const auto broken = LockOf(inode).FindBroken();
+    if (!broken.has_value()) continue;
+    found->push_back({.id = "S16",
+                      .rule = "a two-state lock is in one state, and its units have owners",
+                      .message = absl::StrCat("inode ", inode.number, ": ", *broken),
+                      .last = inode.last_operation});
   }
 }
 

@@ -21,6 +21,7 @@
 #define ORDEAL_HARNESS_FILESYSTEMS_BCACHEFS_BCACHEFS_H_
 
 #include <memory>
+#include <vector>
 
 #include "harness/pagecache/file_system.h"
 
@@ -67,6 +68,9 @@ class Bcachefs : public pagecache::FileSystem {
   bool InvalidateKeepsFoliosOut() const override { return !bugs().Has(pagecache::Bug::kB73ReadaheadVsFallocate); }
   void TwoInodesEnter(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
   void TwoInodesExit(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
+
+  void CheckInvariants(const pagecache::World& world,
+                       std::vector<pagecache::InvariantViolation>* found) const override;
 
  private:
   static PagecacheStateLock& LockOf(pagecache::Inode& inode);

@@ -13,6 +13,7 @@
 #define ORDEAL_HARNESS_FILESYSTEMS_BCACHEFS_PAGECACHE_STATE_LOCK_H_
 
 #include <optional>
+#include <string>
 
 #include "harness/sync/mutex.h"
 #include "harness/sync/two_state_lock.h"
@@ -50,6 +51,7 @@ class PagecacheStateLock {
   void Unlock(TwoState state, lockdep::Site site = lockdep::Site::Here()) { lock_.Unlock(state, 1, site); }
   bool HeldByCurrent(TwoState state) const { return lock_.HeldByCurrent(state); }
   bool has_waiters() const { return lock_.has_waiters(); }
+  std::optional<std::string> FindBroken() const { return lock_.FindBroken(); }
 
  private:
   TwoStateLock lock_;

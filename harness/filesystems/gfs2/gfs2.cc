@@ -239,6 +239,9 @@ void Gfs2::CheckInvariants(const World& world, std::vector<pagecache::InvariantV
     if (const auto broken = glock.FindBroken(); broken.has_value()) {
       found->push_back({"S16", "a glock's holders go together and its state allows them", *broken});
     }
+    if (inode.state == InodeState::kFreed && !glock.unused()) {
+      found->push_back({"S17", "nobody refers to the glock of an evicted inode", glock.ToString()});
+    }
     if (glock.busy()) continue;
     for (const Folio* folio : inode.mapping.pages) {
       if (folio == nullptr || folio->lock.locked()) continue;

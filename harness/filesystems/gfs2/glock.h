@@ -63,6 +63,7 @@ class Glock : public Waitable {
 
   GlockState state() const { return state_; }
   bool busy() const { return busy_; }  // the state is about to change
+  bool unused() const { return holders_.empty(); }
   bool HeldByCurrent() const { return Find(sim_.scheduler().current(), true) >= 0; }
   // The cluster lets this node have it in some mode: what the inode says of the file (i_size) is true.
   bool valid() const { return state_ != GlockState::kUnlocked && dlm_.granted(node_, resource_) > lockdep::kDlmNull; }

@@ -18,6 +18,7 @@ using pagecache::Error;
 using pagecache::Filemap;
 using pagecache::Folio;
 using pagecache::Inode;
+using pagecache::InodeState;
 using pagecache::Io;
 using pagecache::kFilePagesMax;
 using pagecache::LockMode;
@@ -258,6 +259,25 @@ void Ocfs2::LinkEnter(World&, Inode& directory, Inode& inode) const {
 void Ocfs2::LinkExit(World&, Inode& directory, Inode& inode) const {
   OcfsInode(inode).UnlockMeta(kDlmExclusive);
   OcfsInode(directory).UnlockMeta(kDlmExclusive);
+}
+
+// --- invariants ---
+
+void Ocfs2::CheckInvariants(const World& world, std::vector<pagecache::InvariantViolation>* found) const {
+  if (const auto broken = OcfsWorld(world).dlm().FindIncompatibleGrant(); broken.has_value()) {
+    found->push_back({"S16", "what nodes have been granted goes together", *broken});
+  }
+  for (int i = 0; i < world.inodes(); ++i) {
+    const Inode& inode = world.inode(i);
+    for (const ClusterLock* lock : {&OcfsInode(inode).rw(), &OcfsInode(inode).meta()}) {
+      if (const auto broken = lock->FindBrokenInvariant(); broken.has_value()) {
+        found->push_back({"S16", "a cluster lock's users are covered by what the node has been granted", *broken});
+      }
+      if (inode.state == InodeState::kFreed && lock->users() > 0) {
+        found->push_back({"S17", "nobody has a cluster lock of an evicted inode", lock->ToString()});
+      }
+    }
+  }
 }
 
 }  // namespace ordeal

@@ -16,6 +16,7 @@
 #define ORDEAL_HARNESS_FILESYSTEMS_OCFS2_OCFS2_H_
 
 #include <memory>
+#include <vector>
 
 #include "harness/filesystems/ocfs2/ocfs2_state.h"
 #include "harness/pagecache/file_system.h"
@@ -65,6 +66,9 @@ class Ocfs2 : public pagecache::FileSystem {
   static void WriteAll(pagecache::World& world, pagecache::Inode& inode);
   // Notes it if a folio could still be read from the cache although the lock is about to be given away.
   static void CheckNothingCached(pagecache::World& world, const pagecache::Inode& inode);
+
+  void CheckInvariants(const pagecache::World& world,
+                       std::vector<pagecache::InvariantViolation>* found) const override;
 
  private:
   pagecache::Error ExtendTo(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells) const;
