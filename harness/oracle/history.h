@@ -87,6 +87,9 @@ struct ReportedError {
   uint64_t sequence = 0;
 };
 
+// Whether a page of a file has a block on the device.
+enum class PageSpace : uint8_t { kUnknown = 0, kHole = 1, kAllocated = 2 };
+
 // What a file holds after every operation has ended, seen along each path. Vectors have one entry a cell of the file or
 // are empty (not sampled).
 struct FinalState {
@@ -97,6 +100,7 @@ struct FinalState {
   std::vector<CellValue> cached;   // C: read through the cache
   std::vector<CellValue> direct;   // D: read past it (writes dirty cells back first)
   std::vector<CellValue> dropped;  // E: read after the caches were dropped
+  std::vector<PageSpace> pages;    // the extent map, once nothing is dirty; one entry a page, also behind the end of file
 };
 
 // What a file system promises beyond the common rules (protocols 4.3).

@@ -47,6 +47,8 @@ absl::string_view DataViolationKindName(DataViolationKind kind) {
     case DataViolationKind::kInversion: return "inversion";
     case DataViolationKind::kShortRead: return "short-read";
     case DataViolationKind::kBeyondEnd: return "beyond-end";
+    case DataViolationKind::kLostBlock: return "lost-block";
+    case DataViolationKind::kLeakedBlock: return "leaked-block";
   }
   return "unknown";
 }
@@ -374,6 +376,7 @@ std::string Explain(const History& history, const DataViolation& violation) {
   line("seen by:  ", violation.reader_event);
   line("against:  ", violation.other_event);
   line("written by: ", violation.origin_event);
+  if (violation.kind == DataViolationKind::kLostBlock || violation.kind == DataViolationKind::kLeakedBlock) return text;
   VersionTable versions;
   versions.Build(history);
   const CellAt at{violation.file, violation.cell};

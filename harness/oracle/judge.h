@@ -36,6 +36,8 @@ enum class DataViolationKind : uint8_t {
   kInversion = 10,     // a newer value was seen before an older one
   kShortRead = 11,     // a read stopped inside the file
   kBeyondEnd = 12,     // a read returned cells beyond the end of the file
+  kLostBlock = 13,     // at the end: a page that was given a block has none (block_shadow.h)
+  kLeakedBlock = 14,   // at the end: a page whose block was taken has one
 };
 absl::string_view DataViolationKindName(DataViolationKind kind);  // "not-zero"
 
