@@ -241,6 +241,9 @@ int TaskExecutor::Execute(const FileOperation& operation) {
     case FileOperationKind::kProtect:
     case FileOperationKind::kFork:
     case FileOperationKind::kReaddir:
+    case FileOperationKind::kRename:
+    case FileOperationKind::kReplace:
+    case FileOperationKind::kShrinkInodes:
     case FileOperationKind::kFreeze: return ENOSYS;
     case FileOperationKind::kFadviseWillNeed: return posix_fadvise(file.fd, offset, length, POSIX_FADV_WILLNEED);
     case FileOperationKind::kMadviseWillNeed: {

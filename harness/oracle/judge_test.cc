@@ -134,6 +134,17 @@ TEST(JudgeTest, TruncatedCellsAreZeroWhenTheFileGrowsAgain) {
   EXPECT_THAT(past.Signatures(), ElementsAre("not-zero: read vs truncate"));
 }
 
+TEST(JudgeTest, AReplacedFileIsEmptyButWhoHasTheOldOneOpenMaySeeIt) {
+  Past past;
+  past.Add(FileOperationKind::kReplace, 0, 0, 2, 4);
+  past.Read(0, 1, 6, {Initial(0), Initial(1)});
+  past.Add(FileOperationKind::kWrite, 0, 2, 3, 7);  // into the old one, perhaps
+  past.Read(0, 8, 9, {}).operation.length_cells = 2;
+  EXPECT_THAT(past.Signatures(), IsEmpty());
+  past.Read(0, 10, 11, {Initial(0)});
+  EXPECT_THAT(past.Signatures(), ElementsAre("not-zero: read vs replace"));
+}
+
 TEST(JudgeTest, FindsAReadThatStopsInsideTheFile) {
   Past past;
   OperationEvent& read = past.Read(0, 1, 2, {Initial(0)});

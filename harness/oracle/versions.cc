@@ -14,6 +14,11 @@ constexpr int kCopyDepthMax = 4;
 
 constexpr int kInvalidArgument = 22;  // EINVAL: refused before anything was changed
 
+// To offset_cells; what replaces a file is empty, and nobody maps the old one, which who opened it before may still use.
+bool CutsFile(FileOperationKind kind) {
+  return kind == FileOperationKind::kTruncate || kind == FileOperationKind::kReplace;
+}
+
 bool Succeeded(const OperationEvent& event) { return event.end != kUnfinished && event.error == 0; }
 
 }  // namespace
@@ -91,7 +96,7 @@ void VersionTable::AddSizeChanges(const OperationEvent& event) {
     const uint32_t most = operation.offset_cells + operation.length_cells;
     if (ok && event.completed_cells > 0) sizes_.push_back({operation.file, sure, event.start, event.end, true, false});
     if (most > sure) sizes_.push_back({operation.file, most, event.start, event.end, false, false});
-  } else if (operation.kind == FileOperationKind::kTruncate) {
+  } else if (CutsFile(operation.kind)) {
     sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, ok, true});
     sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, ok, false});
   } else if (operation.kind == FileOperationKind::kZeroRange || operation.kind == FileOperationKind::kAllocate) {
@@ -116,11 +121,11 @@ void VersionTable::AddEvent(int index, const OperationEvent& event) {
     return AddMoved(event, version);
   }
   if (operation.kind == FileOperationKind::kClone) return AddCloned(event, version);
-  if (operation.kind == FileOperationKind::kPunchHole || operation.kind == FileOperationKind::kTruncate ||
+  if (operation.kind == FileOperationKind::kPunchHole || CutsFile(operation.kind) ||
       operation.kind == FileOperationKind::kZeroRange) {
     version.content = Version::Content::kZero;
     const uint32_t cells = files_[operation.file].cells;
-    const uint32_t end = operation.kind == FileOperationKind::kTruncate
+    const uint32_t end = CutsFile(operation.kind)
                              ? cells
                              : std::min(cells, operation.offset_cells + operation.length_cells);
     for (uint32_t cell = operation.offset_cells; cell < end; ++cell) Add({operation.file, cell}, version);

@@ -12,6 +12,11 @@ namespace {
 // What the choice of kIoDelay means: steps that a request is held back.
 constexpr int64_t kDelaySteps[] = {0, 25, 100, 400};
 constexpr int kDelayOptions = 4;
+constexpr int64_t kPlugPollNs = 4 * kStepNs;
+
+bool Ready(const Request& request, int64_t now_ns) {
+  return request.ready_at_ns <= now_ns && request.plugged_by == kNoTask;
+}
 
 }  // namespace
 
@@ -42,8 +47,28 @@ void BlockDevice::Submit(Request request) {
     const int answer = world_->scheduler().Choose(ChoiceKind::kIoDelay, kDelayOptions, id_);
     request.ready_at_ns = world_->scheduler().now_ns() + kDelaySteps[answer] * kStepNs;
   }
+  if (world_->task().plug > 0) request.plugged_by = world_->scheduler().current();
   pending_.push_back(request);
   world_->scheduler().Wake(daemon_);
+}
+
+void BlockDevice::Unplug(TaskId task) {
+  for (Request& request : pending_) {
+    if (request.plugged_by == task) request.plugged_by = kNoTask;
+  }
+  world_->scheduler().Wake(daemon_);
+}
+
+// False: there is a plug of a task that is awake; nobody will tell when it falls asleep.
+bool BlockDevice::UnplugSleepers() {
+  bool all = true;
+  for (Request& request : pending_) {
+    if (request.plugged_by == kNoTask) continue;
+    const bool awake = world_->scheduler().task_state(request.plugged_by) == ordeal::TaskState::kRunnable;
+    if (!awake) request.plugged_by = kNoTask;
+    all &= !awake;
+  }
+  return all;
 }
 
 bool BlockDevice::HasWriteInFlight(uint32_t block) const {
@@ -55,13 +80,13 @@ bool BlockDevice::HasWriteInFlight(uint32_t block) const {
 size_t BlockDevice::CountReady() const {
   const int64_t now = world_->scheduler().now_ns();
   return static_cast<size_t>(
-      std::count_if(pending_.begin(), pending_.end(), [&](const Request& r) { return r.ready_at_ns <= now; }));
+      std::count_if(pending_.begin(), pending_.end(), [&](const Request& r) { return Ready(r, now); }));
 }
 
 size_t BlockDevice::NthReady(int n) const {
   const int64_t now = world_->scheduler().now_ns();
   for (size_t i = 0; i < pending_.size(); ++i) {
-    if (pending_[i].ready_at_ns <= now && n-- == 0) return i;
+    if (Ready(pending_[i], now) && n-- == 0) return i;
   }
   LD_CHECK(false, "fewer ready requests than counted");
   return 0;
@@ -75,10 +100,13 @@ void BlockDevice::Serve() {
       continue;
     }
     scheduler.Point(OperationKind::kIo, id_);
+    const bool all_seen = UnplugSleepers();
     const size_t ready = CountReady();
     if (ready == 0) {
-      int64_t earliest = std::numeric_limits<int64_t>::max();
-      for (const Request& r : pending_) earliest = std::min(earliest, r.ready_at_ns);
+      int64_t earliest = all_seen ? std::numeric_limits<int64_t>::max() : scheduler.now_ns() + kPlugPollNs;
+      for (const Request& r : pending_) {
+        if (r.plugged_by == kNoTask) earliest = std::min(earliest, r.ready_at_ns);
+      }
       scheduler.BlockFor({.kind = OperationKind::kIo, .object = id_},
                          std::max(kStepNs, earliest - scheduler.now_ns()));
       continue;

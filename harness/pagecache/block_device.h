@@ -3,6 +3,8 @@
 // Data moves when a request completes, a block at a time. Which pending request completes next is a choice (kIoOrder) if there
 // are several; whether it fails (kIoError) and how much later than submitted it completes (kIoDelay) are choices if those
 // faults are on. Of a write that fails, some cells may reach the device (kIoTorn); a full device is asked about by who allocates.
+// A task may plug its requests (World::StartPlug): the device gets them when it unplugs, or is seen asleep (a preempted task
+// keeps its plug).
 // Thread-safety: tasks of one simulation.
 // Invariants:    a request holds a reference to its folio; requests complete exactly once.
 // Cost:          a request is a 64-byte value in a reused vector; the daemon blocks while the queue is empty.
@@ -53,6 +55,7 @@ struct Request {
   bool* failed = nullptr;
   void (*end_io)(World&, Request&, bool error) = nullptr;
   int64_t ready_at_ns = 0;
+  TaskId plugged_by = kNoTask;  // still in that task's plug: the device has it once the task unplugs or sleeps
 };
 
 class BlockDevice {
@@ -63,6 +66,8 @@ class BlockDevice {
   void Begin(World& world);  // spawns the daemon
 
   void Submit(Request request);
+  // What the task has plugged is the device's now.
+  void Unplug(TaskId task);
   PageCells& block(uint32_t number);
   const PageCells& block(uint32_t number) const { return blocks_[number]; }
   uint32_t size() const { return static_cast<uint32_t>(blocks_.size()); }
@@ -74,6 +79,7 @@ class BlockDevice {
 
  private:
   void Serve();
+  bool UnplugSleepers();
   size_t CountReady() const;
   size_t NthReady(int n) const;
   void Complete(Request& request);

@@ -58,6 +58,7 @@ void BufferedWrite::Run(Result* result) {
     result->error = WriteChunk(at, cells, result);
     fruitless = io_.offset_cells + result->cells_done == at ? fruitless + 1 : 0;
     if (fruitless == kFruitlessCopiesMax) result->error = Error::kNoMemory;
+    if (world_.task().pagefault_disabled == 0) world_.BalanceDirtyPages();
   }
 }
 

@@ -173,7 +173,9 @@ bool DirectIo::StartRead(Result* result) {
   inode_.dio.Begin();
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
   result->site = lockdep::Site::Here();
+  world_.StartPlug();
   SubmitReads(inode_.i_size, result);
+  world_.FinishPlug();
   return true;
 }
 
@@ -270,7 +272,9 @@ bool DirectIo::StartWrite(LockMode mode, Result* result) {
   }
   inode_.dio.Begin();
   result->site = lockdep::Site::Here();
+  world_.StartPlug();
   SubmitWrites(result);
+  world_.FinishPlug();
   return true;
 }
 

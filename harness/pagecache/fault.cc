@@ -59,6 +59,7 @@ Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp) {
       return Error::kOk;
     }
     if (const Error error = Fault(file, PageOf(cell), true); error != Error::kOk) return error;
+    world_.BalanceDirtyPages();
   }
 }
 

@@ -79,6 +79,9 @@ void FileSystem::InvalidateExit(World&, Inode& inode) const { inode.i_rwsem.Unlo
 void FileSystem::TwoInodesEnter(World&, Inode& first, Inode& second) const { LockTwoNondirectories(first, second); }
 void FileSystem::TwoInodesExit(World&, Inode& first, Inode& second) const { UnlockTwoNondirectories(first, second); }
 
+void FileSystem::RenameEnter(World&, Inode& source, Inode& target) const { LockTwoNondirectories(source, target); }
+void FileSystem::RenameExit(World&, Inode& source, Inode& target) const { UnlockTwoNondirectories(source, target); }
+
 bool FileSystem::Swap(const Inode& first, const Inode& second) const {
   return first.number > second.number && !bugs_.Has(Bug::kB67ArgumentOrder);
 }

@@ -158,6 +158,12 @@ class FileSystem {
   // Around the directory update of link and unlink: extent locks (XFS ILOCK) of both.
   virtual void LinkEnter(World& world, Inode& directory, Inode& inode) const {}
   virtual void LinkExit(World& world, Inode& directory, Inode& inode) const {}
+  // Around the change of directory entries of a rename, with the directories locked: i_rwsem of both files (i_rwsem of one only
+  // where they are the same).
+  virtual void RenameEnter(World& world, Inode& source, Inode& target) const;
+  virtual void RenameExit(World& world, Inode& source, Inode& target) const;
+  // Renames between directories exclude each other (s_vfs_rename_mutex).
+  virtual bool SerializesRenames() const { return true; }
 
   // False: another node may have changed i_size; an access that is not mapped faults, which asks.
   virtual bool SizeIsKnown(const Inode& inode) const { return true; }

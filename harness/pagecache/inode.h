@@ -124,6 +124,7 @@ class Inode {
   std::array<Extent, kFilePagesMax>& extents = disk.extents;
   uint32_t& nlink = disk.nlink;
   int refs = 1;
+  int directory = 0;  // of World::MakeDirectories
   InodeState state = InodeState::kLive;
   DroppedRange dropped;
   LastOperation last_operation;

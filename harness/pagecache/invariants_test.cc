@@ -149,6 +149,15 @@ TEST_F(InvariantsTest, S14AScopeThatIsLeftOpenIsFound) {
   Run();
 }
 
+TEST_F(InvariantsTest, S14APlugThatIsLeftIsFound) {
+  Spawn([this] {
+    ++world_->task().plug;
+    EXPECT_EQ(world_->Fsync(*file_).error, Error::kOk);
+    EXPECT_THAT(Found(), HasSubstr("S14"));
+  });
+  Run();
+}
+
 TEST_F(InvariantsTest, S17AnInodeThatIsEvictedUnderDirectIoIsFound) {
   Spawn([this] {
     EXPECT_EQ(world_->Unlink(*file_).error, Error::kOk);

@@ -19,6 +19,8 @@ LockClasses LockClasses::Register(Simulation& sim, const LockClassNames& names) 
   classes.sb_pagefaults = sim.Class("sb_pagefaults");
   classes.sb_internal = sim.Class("sb_internal");
   classes.inode_freeing = sim.Class("inode_freeing", {.is_event = true});
+  classes.s_vfs_rename = sim.Class("s_vfs_rename");
+  classes.balance_dirty = sim.Class("balance_dirty_pages", {.is_event = true});
   return classes;
 }
 

@@ -32,6 +32,8 @@ struct LockClasses {
   lockdep::LockClassId sb_pagefaults;
   lockdep::LockClassId sb_internal;
   lockdep::LockClassId inode_freeing;    // event: an eviction ends
+  lockdep::LockClassId s_vfs_rename;
+  lockdep::LockClassId balance_dirty;    // event: the flusher has written enough
 
   static LockClasses Register(Simulation& sim, const LockClassNames& names);
 };

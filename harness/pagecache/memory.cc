@@ -39,15 +39,16 @@ void Memory::Begin() {
 
 Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
   Scheduler& scheduler = world_.scheduler();
+  const bool enters_fs = gfp == Gfp::kKernel && MayEnterFs();
   const bool memalloc = world_.task().memalloc;  // who reclaims takes what is free, and never reclaims for itself
   if (!memalloc) {
     if (scheduler.ChooseFault(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
-    if (scheduler.ChooseFault(ChoiceKind::kMemoryPressure, 2, id_) == 1) Press();
+    if (scheduler.ChooseFault(ChoiceKind::kMemoryPressure, 2, id_) == 1) Press(enters_fs);
   }
   for (int attempt = 0; free_.empty(); ++attempt) {
     WakeKswapd();
     if (memalloc || attempt == kAllocationAttempts) return nullptr;
-    if (ReclaimDirectly()) continue;
+    if (ReclaimDirectly(enters_fs)) continue;
     if (gfp == Gfp::kNoRetry) return nullptr;
     scheduler.Sleep(kReclaimPauseNs);
   }
@@ -77,30 +78,43 @@ void Memory::RemoveFromLru(Folio& folio) {
   lru_.erase(it);
 }
 
+// A task that holds a transaction, or says so, allocates without entering the file system.
+bool Memory::MayEnterFs() const {
+  const TaskState& task = world_.task();
+  return !task.nofs && !task.memalloc && task.transactions == 0;
+}
+
 // Free folios are there, but not for this one: it reclaims one, and kswapd has a round to do.
-void Memory::Press() {
+void Memory::Press(bool enters_fs) {
   pressed_ = true;
   WakeKswapd();
-  ReclaimDirectly();
+  ReclaimDirectly(enters_fs);
 }
 
 // try_to_free_pages.
-bool Memory::ReclaimDirectly() {
+bool Memory::ReclaimDirectly(bool enters_fs) {
   world_.task().memalloc = true;
-  const bool reclaimed = ReclaimOne();
+  const bool reclaimed = ReclaimOne(enters_fs);
   world_.task().memalloc = false;
   return reclaimed;
 }
 
-// One round of reclaim: takes one clean folio that nobody uses (which one is a choice). False: there was none, or it slipped.
-bool Memory::ReclaimOne() {
+// A round of reclaim: one clean folio, or one inode, that nobody uses (which is a choice). False: there was none, or it slipped.
+bool Memory::ReclaimOne(bool enters_fs) {
   absl::InlinedVector<Folio*, 16> candidates;
   for (Folio* folio : lru_) {
     const bool idle = folio->refs == 1 + folio->mapcount && folio->pins == 0;
     if (idle && !folio->dirty && !folio->writeback.is_set() && !folio->lock.locked()) candidates.push_back(folio);
   }
-  if (candidates.empty()) return false;
-  const int pick = world_.scheduler().Choose(ChoiceKind::kEviction, static_cast<int>(candidates.size()), id_);
+  absl::InlinedVector<Inode*, 4> inodes;
+  if (enters_fs) world_.AppendUnused(&inodes);
+  if (candidates.empty() && inodes.empty()) return false;
+  const int pick =
+      world_.scheduler().Choose(ChoiceKind::kEviction, static_cast<int>(candidates.size() + inodes.size()), id_);
+  if (static_cast<size_t>(pick) >= candidates.size()) {
+    world_.EvictForMemory(*inodes[static_cast<size_t>(pick) - candidates.size()]);
+    return true;
+  }
   Folio& folio = *candidates[static_cast<size_t>(pick)];
   Get(folio);
   const bool reclaimed = Filemap(world_).TryReclaim(folio, 1);
@@ -148,7 +162,7 @@ void Memory::Kswapd() {
     }
     scheduler.Point(OperationKind::kWait, id_);
     pressed_ = false;
-    if (ReclaimOne() || WriteOne()) {
+    if (ReclaimOne(true) || WriteOne()) {
       fruitless = 0;
       continue;
     }

@@ -53,9 +53,10 @@ class Memory {
  private:
   void Kswapd();
   void WakeKswapd();
-  void Press();
-  bool ReclaimDirectly();
-  bool ReclaimOne();
+  bool MayEnterFs() const;
+  void Press(bool enters_fs);
+  bool ReclaimDirectly(bool enters_fs);
+  bool ReclaimOne(bool enters_fs);
   bool WriteOne();
 
   World& world_;

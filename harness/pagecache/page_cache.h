@@ -25,6 +25,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "harness/pagecache/block_allocator.h"
 #include "harness/pagecache/block_device.h"
@@ -35,6 +36,7 @@
 #include "harness/pagecache/memory.h"
 #include "harness/pagecache/mm.h"
 #include "harness/pagecache/result.h"
+#include "harness/sync/mutex.h"
 #include "harness/sync/work_queue.h"
 
 namespace ordeal::pagecache {
@@ -45,6 +47,9 @@ struct WorldOptions {
   uint32_t readahead_pages = 2;  // beyond the missing one, of a read or fault
   bool kswapd = false;
   bool fault_around = false;     // map cached neighbours on a read fault
+  bool plugs = false;            // readahead, write-back and direct I/O plug their requests
+  // Who dirties more folios than this waits for the flusher; 0: nobody does, and there is no flusher.
+  uint32_t dirty_folios_max = 0;
   int nodes = 1;                 // of a cluster that shares the device; each has inodes and pages of its own
   StealRule steal = StealRule::kNever;
   FaultSet faults;  // in addition to those of the run
@@ -53,13 +58,16 @@ struct WorldOptions {
 // What the kernel keeps in task_struct: one a task and world.
 struct TaskState {
   int pagefault_disabled = 0;  // depth: a page fault fails at once
+  bool nofs = false;           // allocations must not enter the file system (memalloc_nofs_save)
   bool memalloc = false;       // in reclaim: allocations do not reclaim, nor fail by a fault (PF_MEMALLOC)
+  int plug = 0;                // depth of blk_start_plug
   int transactions = 0;        // depth of current->journal_info
   AddressSpace* faults_disabled_mapping = nullptr;  // bcachefs
   bool faults_disabled_dropped = false;             // its locks have been dropped by a fault
 };
 
 class AsyncDirectIo;
+class DirtyThrottle;
 
 enum class FreezeLevel : uint8_t { kWrite, kPageFault, kInternal };
 
@@ -82,6 +90,11 @@ class World {
   // The stamps must be made with the uid that the file will get: 1, 2, ... in order of creation (next_uid()).
   Inode& CreateFile(absl::Span<const Stamp> content);
   uint32_t next_uid() const { return static_cast<uint32_t>(disk_inodes_used_); }
+  // An empty file whose stamps are those of `file`: it stands in its place. No scheduling point; also by a task.
+  Inode& CreateFileLike(const Inode& file);
+  // Two directories side by side, to which files are dealt; without it all are in the root (until EndRun).
+  void MakeDirectories();
+  Inode& DirectoryOf(const Inode& file) const;
   Inode& root(int node = 0) { return *inodes_[static_cast<size_t>(node)]; }  // the directory that all files are in
   // The same file in the memory of another node.
   Inode& OnNode(const Inode& file, int node) const;
@@ -144,15 +157,31 @@ class World {
   Result Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_t length_cells, uint32_t target_offset_cells);
   // Blocks of its own for the shared ones of the range.
   Result Unshare(Inode& file, uint32_t offset_cells, uint32_t length_cells);
-  // A second name, and its removal, in the root directory.
+  // A second name, and its removal, in its directory.
   Result Link(Inode& file);
   Result Unlink(Inode& file);
+  // The two files change places (RENAME_EXCHANGE): both directories and both files are locked.
+  Result Rename(Inode& file, Inode& other);
+  // `fresh`, made by CreateFileLike, takes the name of `file` (rename over it), which its last Iput will then evict.
+  Result Replace(Inode& file, Inode& fresh);
+  // open: one reference more. Waits for an eviction under way, and reads in again what was evicted. kNoEntry: it is gone for good.
+  Error Open(Inode& file);
   // Drops the reference that CreateFile gave: the last put of a file without names evicts it (nobody may use it any more);
   // one with names becomes reclaimable.
   void Iput(Inode& file);
   // Evicts the inodes that nobody refers to and that have nothing to write (the inode shrinker); how many.
   uint32_t EvictUnused();
+  // Direct reclaim and kswapd: those that could be, and one of them.
+  void AppendUnused(absl::InlinedVector<Inode*, 4>* inodes) const;
+  void EvictForMemory(Inode& file);
+  // blk_start_plug and blk_finish_plug, if the world has plugs.
+  void StartPlug() { task().plug += options_.plugs ? 1 : 0; }
+  void FinishPlug();
+  // balance_dirty_pages: waits until the flusher has written back enough (dirty_throttle.h). By a task without folio locks.
+  void BalanceDirtyPages();
 
+  // Whatever is done from here on is looking, not part of what is judged: no file remembers it as its last operation.
+  void BeginFinalChecks() { in_final_checks_ = true; }
   // Writes everything back, drains I/O and drops all clean caches, repeatedly until nothing is dirty or cached (at most 16
   // rounds, injected I/O errors may leave rest). Faults are off from here on. Call from a task when all others have ended.
   // False: something stays dirty, locked or referenced.
@@ -205,7 +234,10 @@ class World {
                 lockdep::Site site = lockdep::Site::Here());
 
  private:
-  Inode& NewInode(InodeType type);
+  static constexpr uint32_t kOwnUid = 0xffffffff;
+  Inode& NewInode(InodeType type, uint32_t uid = kOwnUid);
+  void LockRename(Inode& old_directory, Inode& new_directory);
+  void UnlockRename(Inode& old_directory, Inode& new_directory);
   void CheckReturnToUser();
   void Evict(Inode& file);
 
@@ -218,6 +250,9 @@ class World {
   Memory memory_;
   std::optional<WaitQueue> io_done_;
   std::array<std::optional<RwSemaphore>, 3> freeze_;
+  std::array<Inode*, 2> directories_{};  // null: everything is in the root
+  std::optional<Mutex> rename_lock_;     // s_vfs_rename_mutex
+  std::unique_ptr<DirtyThrottle> throttle_;
   std::unique_ptr<WorkQueue> completions_;
   std::vector<std::unique_ptr<AsyncDirectIo>> async_;
   // Pooled: the first *_used_ belong to the run.
@@ -232,6 +267,7 @@ class World {
   std::array<TaskState, kTasksMax + 1> tasks_;
   std::unique_ptr<FileSystemState> fs_state_;
   std::vector<InvariantViolation> noted_;
+  bool in_final_checks_ = false;
 };
 
 }  // namespace ordeal::pagecache

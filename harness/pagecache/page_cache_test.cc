@@ -287,6 +287,31 @@ TEST_F(PageCacheTest, TheLastPutOfAFileWithoutNamesFreesIt) {
   });
 }
 
+// A task that is awake, preempted or not, keeps what it has plugged; once it sleeps, or unplugs, the device has it.
+TEST_F(PageCacheTest, PluggedRequestsAreSubmittedAtUnplugAndWhenTheirTaskSleeps) {
+  Begin({.plugs = true});
+  InTask([this] {
+    const auto let_others_run = [this] {
+      for (int i = 0; i < 20; ++i) sim_.scheduler().NoteRetry(RetryReason::kOther, static_cast<uint64_t>(i));
+    };
+    for (const bool sleeps : {true, false}) {
+      world_->StartPlug();
+      Filemap(*world_).Readahead(a().mapping, 0, 2, FillKind::kRead);
+      let_others_run();
+      EXPECT_EQ(world_->device().pending().size(), 2u);
+      EXPECT_FALSE(a().mapping.pages[0]->uptodate);
+      if (sleeps) sim_.scheduler().Sleep(50 * kStepNs);
+      if (!sleeps) world_->FinishPlug();
+      if (!sleeps) let_others_run();
+      EXPECT_TRUE(world_->device().pending().empty());
+      EXPECT_TRUE(a().mapping.pages[0]->uptodate);
+      if (sleeps) world_->FinishPlug();
+      EXPECT_EQ(world_->DropCaches(a()).cells_done, 2 * kPageCells);
+    }
+    EXPECT_THAT(CheckInvariants(*world_), IsEmpty());
+  });
+}
+
 // Negative space: each rule is broken by hand and found, and the world is mended.
 TEST_F(PageCacheTest, BrokenInvariantsAreFound) {
   Begin();

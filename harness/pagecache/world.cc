@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "harness/pagecache/async_io.h"
+#include "harness/pagecache/dirty_throttle.h"
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/writeback.h"
@@ -38,6 +39,7 @@ void World::BeginRun() {
   inodes_.clear();
   mms_.clear();
   noted_.clear();
+  in_final_checks_ = false;
   tasks_.fill({});
   io_done_.emplace(sim_, classes_.block_io, "block I/O");
   device_.Begin(*this);
@@ -45,10 +47,14 @@ void World::BeginRun() {
   memory_.Begin();
   fs_state_ = fs_.MakeState(*this);
   NewInode(InodeType::kDirectory);
+  if (options_.dirty_folios_max > 0) throttle_ = std::make_unique<DirtyThrottle>(*this);
 }
 
 void World::EndRun() {
   for (auto& level : freeze_) level.reset();
+  directories_.fill(nullptr);
+  rename_lock_.reset();
+  throttle_.reset();
   async_.clear();
   completions_.reset();
   memory_.Reset(options_.memory_folios, options_.kswapd);
@@ -61,13 +67,13 @@ void World::EndRun() {
   mms_used_ = 0;
 }
 
-Inode& World::NewInode(InodeType type) {
+Inode& World::NewInode(InodeType type, uint32_t uid) {
   const auto disk_slot = static_cast<size_t>(disk_inodes_used_++);
   if (disk_slot == disk_inodes_.size()) disk_inodes_.push_back(std::make_unique<DiskInode>());
   DiskInode& disk = *disk_inodes_[disk_slot];
   disk = {};
-  disk.uid = static_cast<uint32_t>(disk_slot);
-  disk.number = disk.uid + 1;
+  disk.uid = uid == kOwnUid ? static_cast<uint32_t>(disk_slot) : uid;
+  disk.number = static_cast<uint32_t>(disk_slot) + 1;
   disk.type = type;
   for (int node = 0; node < options_.nodes; ++node) {
     const auto slot = static_cast<size_t>(inodes_used_++);
@@ -82,12 +88,14 @@ Inode& World::NewInode(InodeType type) {
 
 Inode& World::OnNode(const Inode& file, int node) const {
   LD_CHECK(node >= 0 && node < options_.nodes, "no such node");
-  return *inodes_[static_cast<size_t>(file.uid) * static_cast<size_t>(options_.nodes) + static_cast<size_t>(node)];
+  const auto nodes = static_cast<size_t>(options_.nodes);
+  return *inodes_[(file.number - 1) / nodes * nodes + static_cast<size_t>(node)];
 }
 
 Inode& World::CreateFile(absl::Span<const Stamp> content) {
   LD_CHECK(content.size() <= kFilePagesMax * kPageCells, "a file has at most kFilePagesMax pages");
   Inode& inode = NewInode(InodeType::kRegular);
+  inode.directory = static_cast<int>(inode.uid % 2);
   inode.disk.i_size = static_cast<uint32_t>(content.size());
   for (int node = 0; node < options_.nodes; ++node) OnNode(inode, node).i_size = inode.disk.i_size;
   for (uint32_t page = 0; page < PagesFor(inode.i_size); ++page) {
@@ -99,6 +107,13 @@ Inode& World::CreateFile(absl::Span<const Stamp> content) {
     }
   }
   return inode;
+}
+
+Inode& World::CreateFileLike(const Inode& file) {
+  LD_CHECK(options_.nodes == 1, "a file of a cluster keeps its inode");
+  Inode& fresh = NewInode(InodeType::kRegular, file.uid);
+  fresh.directory = file.directory;
+  return fresh;
 }
 
 Mm& World::CreateMm(int node) {
@@ -170,7 +185,12 @@ Result World::MapUnmap(Mm& mm) {
   return Finish({});
 }
 
+void World::FinishPlug() {
+  if (options_.plugs && --task().plug == 0) device_.Unplug(scheduler().current());
+}
+
 bool World::Quiesce() {
+  BeginFinalChecks();
   scheduler().set_faults({});
   for (int round = 0; round < kQuiesceRounds; ++round) {
     bool calm = device_.pending().empty();
@@ -213,13 +233,13 @@ void World::NoteViolation(const char* id, const char* rule, std::string message,
 void World::CheckReturnToUser() {
   if (!scheduler().in_task()) return;
   const TaskState& state = task();
-  if (state.pagefault_disabled == 0 && !state.memalloc && state.transactions == 0 &&
-      state.faults_disabled_mapping == nullptr) {
+  if (state.pagefault_disabled == 0 && !state.nofs && !state.memalloc && state.transactions == 0 &&
+      state.plug == 0 && state.faults_disabled_mapping == nullptr) {
     return;
   }
   NoteViolation("S14", "an operation returns with faults, allocation scopes and transactions as it found them",
-                absl::StrCat("pagefault_disabled ", state.pagefault_disabled, ", memalloc ", state.memalloc,
-                             ", transactions ", state.transactions));
+                absl::StrCat("pagefault_disabled ", state.pagefault_disabled, ", nofs ", state.nofs, ", memalloc ",
+                             state.memalloc, ", transactions ", state.transactions, ", plugs ", state.plug));
   task() = {};
 }
 
@@ -234,7 +254,7 @@ Result World::Finish(Result result, lockdep::Site site) {
 }
 
 Result World::Finish(Inode& file, Result result, const char* operation, lockdep::Site site) {
-  file.last_operation = {operation, result.site.line == 0 ? site : result.site};
+  if (!in_final_checks_) file.last_operation = {operation, result.site.line == 0 ? site : result.site};
   return Finish(std::move(result), site);
 }
 

@@ -58,6 +58,7 @@ Error Writeback::Range(Inode& inode, uint32_t begin, uint32_t end) {
   const uint32_t errors_before = mapping.wb_err;
   end = std::min(end, kFilePagesMax);
   world_.fs().WritepagesEnter(world_, inode);
+  world_.StartPlug();
   for (uint32_t page = begin; page < end; ++page) {
     if (mapping.pages[page] == nullptr) continue;
     Folio* folio = filemap.Get(mapping, page);
@@ -73,6 +74,7 @@ Error Writeback::Range(Inode& inode, uint32_t begin, uint32_t end) {
     }
     world_.memory().Put(*folio);
   }
+  world_.FinishPlug();
   world_.fs().WritepagesExit(world_, inode);
   for (uint32_t page = begin; page < end; ++page) {
     if (mapping.pages[page] == nullptr) continue;

@@ -3,12 +3,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "harness/oracle/block_shadow.h"
 #include "harness/scenario/run_findings.h"
 #include "harness/scenario/workload_executor.h"
 
 namespace ordeal {
 
 using pagecache::Inode;
+
+// Until the end of the run.
+void WorkloadExecutor::OpenUnmapped() {
+  for (uint32_t file = 0; file < files_.size(); ++file) OpenOne(file, *mms_[0]);
+}
 
 // On a cluster the first node, which looks, may not yet know what others have written.
 void WorkloadExecutor::RefreshSizes() {
@@ -37,6 +43,16 @@ void WorkloadExecutor::SampleCache() {
   }
 }
 
+// Nothing is dirty any more: what has no block now is a hole.
+void WorkloadExecutor::SampleExtents() {
+  for (FinalState& state : history_.final_states) {
+    for (const pagecache::Extent& extent : files_[state.file]->extents) {
+      const bool hole = extent.kind == pagecache::ExtentKind::kHole;
+      state.pages.push_back(extent.has_block() ? PageSpace::kAllocated : hole ? PageSpace::kHole : PageSpace::kUnknown);
+    }
+  }
+}
+
 void WorkloadExecutor::ReadBack(std::vector<CellValue> FinalState::*path, bool direct) {
   pagecache::Mm& mm = *mms_[0];
   for (FinalState& state : history_.final_states) {
@@ -52,7 +68,9 @@ void WorkloadExecutor::ReadBack(std::vector<CellValue> FinalState::*path, bool d
 
 void WorkloadExecutor::LookAtEnd() {
   sim_.scheduler().set_faults({});
+  world_.BeginFinalChecks();
   CollectErrors();
+  OpenUnmapped();
   invariants_ = pagecache::CheckInvariants(world_);
   RefreshSizes();
   SampleCache();
@@ -62,6 +80,7 @@ void WorkloadExecutor::LookAtEnd() {
   ReadBack(&FinalState::dropped, false);
   CollectErrors();
   quiesced_ &= world_.Quiesce();
+  if (quiesced_) SampleExtents();
 }
 
 void WorkloadExecutor::Check(ScenarioRun& run) {
@@ -107,6 +126,7 @@ void WorkloadExecutor::ReportFindings(ScenarioRun& run) {
                 .summary = "leak: something stays dirty, locked or referenced when every operation has ended",
                 .details = sim_.scheduler().DescribeTasks()});
   }
+  for (const DataViolation& violation : JudgeBlocks(history_)) run.Report(DataFinding(history_, violation));
 }
 
 }  // namespace ordeal

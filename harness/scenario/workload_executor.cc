@@ -117,8 +117,12 @@ void WorkloadExecutor::Begin(const Workload& workload) {
   in_flight_.assign(workload.tasks.size(), 0);
   world_.BeginRun();
   bool freezes = false;
+  bool renames = false;
   for (const auto& task : workload.tasks) {
-    for (const FileOperation& operation : task) freezes |= operation.kind == FileOperationKind::kFreeze;
+    for (const FileOperation& operation : task) {
+      freezes |= operation.kind == FileOperationKind::kFreeze;
+      renames |= operation.kind == FileOperationKind::kRename;
+    }
   }
   if (freezes) world_.MakeFreezable();
   Stamps content;
@@ -131,13 +135,19 @@ void WorkloadExecutor::Begin(const Workload& workload) {
     files_.push_back(&world_.CreateFile(content));
     history_.initial_cells.push_back(file.size_cells);
   }
+  if (renames) world_.MakeDirectories();
   errors_seen_.assign(files_.size(), 0);
   const uint32_t processes =
       workload.processes.empty() ? 1 : 1 + *std::max_element(workload.processes.begin(), workload.processes.end());
   for (uint32_t process = 0; process < processes; ++process) {
     const int node = static_cast<int>(process) % world_.options().nodes;
     mms_.push_back(&world_.CreateMm(node));
-    for (Inode* file : files_) world_.Map(*mms_.back(), world_.OnNode(*file, node));
+    for (size_t file = 0; file < files_.size(); ++file) {
+      if (workload.files[file].mapped) world_.Map(*mms_.back(), world_.OnNode(*files_[file], node));
+    }
+  }
+  for (size_t file = 0; file < files_.size(); ++file) {
+    if (!workload.files[file].mapped) world_.Iput(*files_[file]);
   }
   uint32_t next_id = 1;
   for (size_t task = 0; task < workload.tasks.size(); ++task) {
@@ -165,14 +175,56 @@ void WorkloadExecutor::Perform(size_t task, const FileOperation& operation, uint
   history_.events.push_back(std::move(event));
   if (scheduler.keeps_trace()) scheduler.NoteTrace(absl::StrCat("begins operation ", id, ": ", ToString(operation)), id);
   if (IsAsync(operation.kind)) return SubmitAsync(task, operation, id, index);
-  EndOperation(operation, id, index, Call(task, operation, id));
+  const Opened opened = Open(operation, *mms_[workload_->processes[task]]);
+  const Result result = Call(task, operation, id, opened);
+  Close(operation, opened);
+  EndOperation(operation, id, index, result);
+}
+
+// The name may come to stand for another inode while it is looked up.
+Inode* WorkloadExecutor::OpenOne(uint32_t file, const pagecache::Mm& mm) {
+  if (workload_->files[file].mapped) return &File(file, mm);
+  for (;;) {
+    Inode& inode = *files_[file];
+    if (world_.Open(inode) == pagecache::Error::kOk) return &inode;
+  }
+}
+
+WorkloadExecutor::Opened WorkloadExecutor::Open(const FileOperation& operation, const pagecache::Mm& mm) {
+  Opened opened;
+  const bool any = operation.kind == FileOperationKind::kMapUnmap || operation.kind == FileOperationKind::kShrinkInodes;
+  if (!any) opened.file = OpenOne(operation.file, mm);
+  if (HasOtherFile(operation.kind)) opened.other = OpenOne(operation.other_file, mm);
+  if (HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer) {
+    opened.buffer = OpenOne(operation.buffer_file, mm);
+  }
+  return opened;
+}
+
+void WorkloadExecutor::Close(const FileOperation& operation, const Opened& opened) {
+  if (opened.file != nullptr && !workload_->files[operation.file].mapped) world_.Iput(*opened.file);
+  if (opened.other != nullptr && !workload_->files[operation.other_file].mapped) world_.Iput(*opened.other);
+}
+
+// From when it returns the name stands for the new file. What others do to the old one meanwhile came before.
+Result WorkloadExecutor::Replace(uint32_t file, Inode& old) {
+  Inode& fresh = world_.CreateFileLike(old);
+  Result result = world_.Replace(old, fresh);
+  if (result.error == pagecache::Error::kOk) {
+    files_[file] = &fresh;
+    errors_seen_[file] = 0;
+  } else {
+    fresh.nlink = 0;
+  }
+  world_.Iput(fresh);
+  return result;
 }
 
 // The completion may run in another task, when this one is long at its next operation.
 void WorkloadExecutor::SubmitAsync(size_t task, const FileOperation& operation, uint32_t id, size_t index) {
   pagecache::Mm& mm = *mms_[workload_->processes[task]];
   const Stamps stamps = StampsOf(operation, id);
-  pagecache::Io io = IoOf(operation, mm, stamps);
+  pagecache::Io io = IoOf(operation, Open(operation, mm), stamps);  // mapped: there is nothing to close
   io.sync = operation.kind == FileOperationKind::kAsyncSyncWrite;
   ++in_flight_[task];
   world_.SubmitDirect(mm, io, IsWriteCall(operation.kind), [this, task, &operation, id, index](const Result& result) {
@@ -208,24 +260,29 @@ WorkloadExecutor::Stamps WorkloadExecutor::StampsOf(const FileOperation& operati
   return stamps;
 }
 
-pagecache::Io WorkloadExecutor::IoOf(const FileOperation& operation, const pagecache::Mm& mm,
+pagecache::Io WorkloadExecutor::IoOf(const FileOperation& operation, const Opened& opened,
                                      absl::Span<const Stamp> stamps) {
   pagecache::Io io;
-  io.file = &File(operation.file, mm);
+  io.file = opened.file;
   io.offset_cells = operation.offset_cells;
   io.length_cells = operation.length_cells;
   io.stamps = stamps;
   if (operation.buffer_file != kAnonymousBuffer) {
-    io.buffer = {&File(operation.buffer_file, mm), operation.buffer_offset_cells};
+    io.buffer = {opened.buffer, operation.buffer_offset_cells};
   }
   return io;
 }
 
-Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint32_t id) {
+Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint32_t id, const Opened& opened) {
   pagecache::Mm& mm = *mms_[workload_->processes[task]];
-  Inode& file = File(operation.file, mm);
+  if (operation.kind == FileOperationKind::kMapUnmap) return world_.MapUnmap(mm);
+  if (operation.kind == FileOperationKind::kShrinkInodes) {
+    world_.EvictUnused();
+    return world_.Finish({});
+  }
+  Inode& file = *opened.file;
   const Stamps stamps = StampsOf(operation, id);
-  pagecache::Io io = IoOf(operation, mm, stamps);
+  pagecache::Io io = IoOf(operation, opened, stamps);
   const uint32_t offset = operation.offset_cells;
   const uint32_t length = operation.length_cells;
   switch (operation.kind) {
@@ -246,18 +303,21 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kMadviseWillNeed: return world_.MadviseWillNeed(mm, file, offset, length);
     case FileOperationKind::kFsync: return world_.Fsync(file);
     case FileOperationKind::kDropCaches: return world_.DropCaches(file);
-    case FileOperationKind::kMapUnmap: return world_.MapUnmap(mm);
-    case FileOperationKind::kDedupe: return world_.Dedupe(file, offset, File(operation.other_file, mm), offset, length);
+    case FileOperationKind::kDedupe: return world_.Dedupe(file, offset, *opened.other, offset, length);
     case FileOperationKind::kZeroRange: return world_.ZeroRange(file, offset, length);
     case FileOperationKind::kCollapseRange: return world_.CollapseRange(file, offset, length);
     case FileOperationKind::kInsertRange: return world_.InsertRange(file, offset, length);
     case FileOperationKind::kAllocate: return world_.Allocate(file, offset, length);
     case FileOperationKind::kClone:
-      return world_.Clone(file, File(operation.other_file, mm), offset, length, offset);
+      return world_.Clone(file, *opened.other, offset, length, offset);
     case FileOperationKind::kUnshare: return world_.Unshare(file, offset, length);
     case FileOperationKind::kAsyncDirectRead:
     case FileOperationKind::kAsyncDirectWrite:
     case FileOperationKind::kAsyncSyncWrite: break;  // SubmitAsync
+    case FileOperationKind::kMapUnmap:
+    case FileOperationKind::kShrinkInodes: break;  // of no file: above
+    case FileOperationKind::kRename: return world_.Rename(file, *opened.other);
+    case FileOperationKind::kReplace: return Replace(operation.file, file);
     case FileOperationKind::kRemap: return world_.UnmapAndMap(mm, file);
     case FileOperationKind::kProtect: return world_.Protect(mm, file);
     case FileOperationKind::kMsync: return world_.Msync(mm, file);

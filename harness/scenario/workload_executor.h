@@ -51,18 +51,30 @@ class WorkloadExecutor {
   void Perform(size_t task, const FileOperation& operation, uint32_t id);
   void EndOperation(const FileOperation& operation, uint32_t id, size_t index, const pagecache::Result& result);
   void SubmitAsync(size_t task, const FileOperation& operation, uint32_t id, size_t index);
-  pagecache::Io IoOf(const FileOperation& operation, const pagecache::Mm& mm, absl::Span<const pagecache::Stamp> stamps);
-  pagecache::Result Call(size_t task, const FileOperation& operation, uint32_t id);
+  // The inodes that an operation is about, as long as it has them open.
+  struct Opened {
+    pagecache::Inode* file = nullptr;
+    pagecache::Inode* other = nullptr;
+    pagecache::Inode* buffer = nullptr;
+  };
+  Opened Open(const FileOperation& operation, const pagecache::Mm& mm);
+  pagecache::Inode* OpenOne(uint32_t file, const pagecache::Mm& mm);
+  void Close(const FileOperation& operation, const Opened& opened);
+  pagecache::Io IoOf(const FileOperation& operation, const Opened& opened, absl::Span<const pagecache::Stamp> stamps);
+  pagecache::Result Call(size_t task, const FileOperation& operation, uint32_t id, const Opened& opened);
+  pagecache::Result Replace(uint32_t file, pagecache::Inode& old);
   void Record(const pagecache::Result& result, const FileOperation& operation, OperationEvent* event);
   void ExcuseConflict(const FileOperation& operation);
   void CollectErrors();
   Stamps StampsOf(const FileOperation& operation, uint32_t id) const;
-  // In the memory of the process's node.
+  // In the memory of the process's node. Of an unmapped file: only while it is open.
   pagecache::Inode& File(uint32_t file, const pagecache::Mm& mm) { return world_.OnNode(*files_[file], mm.node); }
   uint32_t WritebackErrors(uint32_t file) const;  // of all nodes
 
+  void OpenUnmapped();
   void RefreshSizes();
   void SampleCache();
+  void SampleExtents();
   void ReadBack(std::vector<CellValue> FinalState::*path, bool direct);
   void LookAtEnd();
   void ReportFindings(ScenarioRun& run);

@@ -48,6 +48,9 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kReaddir, "readdir", true, false, true, false},
     {FileOperationKind::kSyncFs, "syncfs", false, false, false, false},
     {FileOperationKind::kFreeze, "freeze", false, false, false, false},
+    {FileOperationKind::kRename, "rename", false, false, false, false},
+    {FileOperationKind::kReplace, "replace", false, false, false, true},
+    {FileOperationKind::kShrinkInodes, "shrink-inodes", false, false, false, false},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -94,6 +97,9 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kReaddir,
       FileOperationKind::kSyncFs,
       FileOperationKind::kFreeze,
+      FileOperationKind::kRename,
+      FileOperationKind::kReplace,
+      FileOperationKind::kShrinkInodes,
   };
   return kAll;
 }
@@ -151,7 +157,19 @@ bool IsDirect(FileOperationKind kind) {
 }
 
 bool HasOtherFile(FileOperationKind kind) {
-  return kind == FileOperationKind::kDedupe || kind == FileOperationKind::kClone;
+  return kind == FileOperationKind::kDedupe || kind == FileOperationKind::kClone || kind == FileOperationKind::kRename;
+}
+
+bool NeedsMapping(FileOperationKind kind) {
+  switch (kind) {
+    case FileOperationKind::kLoad:
+    case FileOperationKind::kStore:
+    case FileOperationKind::kMadviseWillNeed:
+    case FileOperationKind::kRemap:
+    case FileOperationKind::kProtect:
+    case FileOperationKind::kMsync: return true;
+    default: return false;
+  }
 }
 
 bool ChangesContents(FileOperationKind kind) {
@@ -173,6 +191,7 @@ std::string ToString(const FileOperation& operation) {
   if (operation.kind == FileOperationKind::kDedupe) {
     absl::StrAppend(&text, " against file ", operation.other_file);
   }
+  if (operation.kind == FileOperationKind::kRename) absl::StrAppend(&text, " with file ", operation.other_file);
   if (operation.kind == FileOperationKind::kClone) absl::StrAppend(&text, " to file ", operation.other_file);
   if (HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer) {
     absl::StrAppend(&text, IsWriteCall(operation.kind) ? " from" : " into", " mapping of file ", operation.buffer_file,
@@ -246,10 +265,28 @@ absl::Status ValidateOperation(const FileOperation& operation, size_t files) {
     }
     if (operation.other_file == operation.file) {
       return absl::InvalidArgumentError(
-          operation.kind == FileOperationKind::kDedupe ? "dedupe compares two different files" : "clone needs two files");
+          operation.kind == FileOperationKind::kDedupe
+              ? "dedupe compares two different files"
+              : absl::StrCat(FileOperationKindName(operation.kind), " needs two files"));
     }
   }
   return CheckBuffer(operation, files);
+}
+
+absl::Status ValidateMappings(const FileOperation& operation, absl::Span<const WorkloadFile> files) {
+  const bool mapped = files[operation.file].mapped;
+  if (operation.kind == FileOperationKind::kReplace && mapped) {
+    return absl::InvalidArgumentError("only an unmapped file is replaced: the old one must have a last close");
+  }
+  const bool buffer_unmapped = HasUserBuffer(operation.kind) && operation.buffer_file != kAnonymousBuffer &&
+                               !files[operation.buffer_file].mapped;
+  if ((NeedsMapping(operation.kind) && !mapped) || buffer_unmapped) {
+    return absl::InvalidArgumentError("it needs a mapping of a file that is unmapped");
+  }
+  if (IsAsync(operation.kind) && !mapped) {
+    return absl::InvalidArgumentError("an unmapped file is closed at the end of a call, which asynchronous I/O outlives");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ValidateWorkload(const Workload& workload) {
@@ -263,7 +300,8 @@ absl::Status ValidateWorkload(const Workload& workload) {
   }
   for (size_t task = 0; task < workload.tasks.size(); ++task) {
     for (size_t i = 0; i < workload.tasks[task].size(); ++i) {
-      const absl::Status status = ValidateOperation(workload.tasks[task][i], workload.files.size());
+      absl::Status status = ValidateOperation(workload.tasks[task][i], workload.files.size());
+      if (status.ok()) status = ValidateMappings(workload.tasks[task][i], workload.files);
       if (!status.ok()) {
         return absl::InvalidArgumentError(absl::StrCat("task ", task, ", operation ", i, " (",
                                                        ToString(workload.tasks[task][i]), "): ", status.message()));

@@ -56,6 +56,9 @@ enum class FileOperationKind : uint8_t {
   kReaddir = 31,  // of the directory, length_cells entries into the buffer; offset_cells ignored
   kSyncFs = 32,  // write back of every file
   kFreeze = 33,  // freeze and thaw of the file system
+  kRename = 34,  // with other_file: the two exchange their places in two directories
+  kReplace = 35,  // a new empty file is renamed over it; the old one is evicted at its last close. Of an unmapped file
+  kShrinkInodes = 36,  // evicts the inodes that nobody uses; `file` is ignored
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
@@ -70,6 +73,7 @@ bool IsBufferedWriteCall(FileOperationKind kind);
 bool IsDirect(FileOperationKind kind);
 bool IsAsync(FileOperationKind kind);
 bool HasOtherFile(FileOperationKind kind);
+bool NeedsMapping(FileOperationKind kind);  // of `file` in the process
 bool ChangesContents(FileOperationKind kind);     // of `file`; a read into a mapping changes the buffer's file
 
 inline constexpr uint32_t kAnonymousBuffer = 0xffffffff;
@@ -92,6 +96,9 @@ std::string ToString(const FileOperation& operation);
 struct WorkloadFile {
   std::string name;         // "a"
   uint32_t size_cells = 0;  // initial size, all of it written
+  // In every process from beginning to end. False: no process maps it, and each operation opens and closes it, so that in between
+  // its inode may be evicted.
+  bool mapped = true;
 };
 
 struct Workload {
@@ -103,6 +110,8 @@ struct Workload {
 
 // The invariants above and that every file exists. InvalidArgument says what is wrong and what would be right.
 absl::Status ValidateOperation(const FileOperation& operation, size_t files);
+// That files which operations need a mapping of have one, and that only unmapped ones are replaced.
+absl::Status ValidateMappings(const FileOperation& operation, absl::Span<const WorkloadFile> files);
 absl::Status ValidateWorkload(const Workload& workload);
 
 }  // namespace ordeal

@@ -19,20 +19,28 @@ class Generator {
   FileOperation Next() {
     FileOperation operation;
     operation.kind = PickKind();
-    if (operation.kind == FileOperationKind::kMapUnmap) return operation;
-    operation.file = Below(shape_.files);
+    if (operation.kind == FileOperationKind::kMapUnmap || operation.kind == FileOperationKind::kShrinkInodes) {
+      return operation;
+    }
+    operation.file = PickFile(operation.kind);
     if (operation.kind == FileOperationKind::kTruncate) {
       operation.offset_cells = Below(pages_max() * kPageCells + 1);
     }
     if (HasRange(operation.kind)) PickRange(&operation);
     if (HasOtherFile(operation.kind)) {
-      operation.other_file = (operation.file + 1 + Below(shape_.files - 1)) % shape_.files;
+      operation.other_file = (operation.file + 1 + Below(files() - 1)) % files();
     }
     if (HasUserBuffer(operation.kind)) PickBuffer(&operation);
     return operation;
   }
 
  private:
+  uint32_t files() const { return shape_.files + shape_.unmapped_files; }
+  uint32_t PickFile(FileOperationKind kind) {
+    if (NeedsMapping(kind)) return Below(shape_.files);
+    if (kind == FileOperationKind::kReplace) return shape_.files + Below(shape_.unmapped_files);
+    return Below(files());
+  }
   uint32_t pages_max() const { return shape_.pages_per_file + shape_.growth_pages; }
 
   uint32_t Ask(ChoiceKind kind, uint32_t options) {
@@ -85,12 +93,15 @@ absl::Status CheckShape(const WorkloadShape& shape) {
         absl::StrCat(shape.operations_per_task, " operations per task; at most 100000 are supported"));
   }
   const uint64_t cells = (uint64_t{shape.pages_per_file} + shape.growth_pages) * kPageCells;
-  if (shape.files > kOptionsMax || cells + 1 > kOptionsMax) {
+  if (uint64_t{shape.files} + shape.unmapped_files > kOptionsMax || cells + 1 > kOptionsMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("files of ", cells, " cells; a choice has at most ", kOptionsMax, " options"));
   }
   uint64_t weights = 0;
   for (const OperationWeight& kind : shape.kinds) {
+    if (kind.kind == FileOperationKind::kReplace && shape.unmapped_files == 0) {
+      return absl::InvalidArgumentError("replace needs an unmapped file");
+    }
     if (HasOtherFile(kind.kind) && shape.files < 2) {
       return absl::InvalidArgumentError(absl::StrCat(FileOperationKindName(kind.kind), " needs two files"));
     }
@@ -131,9 +142,9 @@ std::vector<OperationWeight> AllOperations() {
 absl::StatusOr<Workload> GenerateWorkload(const WorkloadShape& shape, ChoiceRecorder& choices) {
   if (absl::Status status = CheckShape(shape); !status.ok()) return status;
   Workload workload;
-  for (uint32_t file = 0; file < shape.files; ++file) {
+  for (uint32_t file = 0; file < shape.files + shape.unmapped_files; ++file) {
     const std::string name = file < 26 ? std::string(1, static_cast<char>('a' + file)) : absl::StrCat("f", file);
-    workload.files.push_back({name, shape.pages_per_file * kPageCells});
+    workload.files.push_back({name, shape.pages_per_file * kPageCells, file < shape.files});
   }
   Generator generator(shape, choices);
   for (uint32_t task = 0; task < shape.tasks; ++task) {

@@ -29,7 +29,8 @@ struct OperationWeight {
 std::vector<OperationWeight> AllOperations();
 
 struct WorkloadShape {
-  uint32_t files = 2;
+  uint32_t files = 2;           // mapped by every process
+  uint32_t unmapped_files = 0;  // behind them: opened and closed by each operation
   uint32_t pages_per_file = 4;  // initially, all written
   uint32_t growth_pages = 1;    // beyond them operations may reach
   uint32_t tasks = 3;

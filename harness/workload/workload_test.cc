@@ -36,6 +36,8 @@ TEST(FileOperationTest, PrintsOperandsThatItsKindHas) {
   EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kMapUnmap}), "map-unmap");
   EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kDedupe, .length_cells = 4, .other_file = 1}),
             "dedupe file 0 cells [0, 4) against file 1");
+  EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kRename, .other_file = 2}), "rename file 0 with file 2");
+  EXPECT_EQ(ToString(FileOperation{.kind = FileOperationKind::kReplace, .file = 2}), "replace file 2");
 }
 
 TEST(WorkloadTextTest, ReadsBackEveryGeneratedWorkload) {
@@ -43,7 +45,11 @@ TEST(WorkloadTextTest, ReadsBackEveryGeneratedWorkload) {
     RandomWalk source(seed);
     ChoiceRecorder choices;
     choices.Begin(&source);
-    const auto workload = GenerateWorkload({.operations_per_task = 8}, choices);
+    WorkloadShape shape{.unmapped_files = static_cast<uint32_t>(seed % 2), .operations_per_task = 8};
+    shape.kinds.push_back({FileOperationKind::kRename, 2});
+    shape.kinds.push_back({FileOperationKind::kShrinkInodes, 2});
+    if (shape.unmapped_files > 0) shape.kinds.push_back({FileOperationKind::kReplace, 4});
+    const auto workload = GenerateWorkload(shape, choices);
     ASSERT_TRUE(workload.ok()) << workload.status();
     ASSERT_TRUE(ValidateWorkload(*workload).ok()) << ValidateWorkload(*workload);
     const std::string text = PrintWorkload(*workload);
@@ -87,6 +93,14 @@ TEST(WorkloadTextTest, ErrorsNameLineAndRemedy) {
       {head + "task process 0\nread file 0 cells [0, 4294967295)", "w:4: the range ends beyond cell"},
       {head + "task process 0\nwrite file 0 cells [0, 4) from mapping of file 0 at 2",
        "w:4: the buffer must start at a page"},
+      {head + "file b 4 unmapped\ntask process 0\nload file 1 cells [0, 4)",
+       "w:5: it needs a mapping of a file that is unmapped"},
+      {head + "file b 4 unmapped\ntask process 0\nread file 0 cells [0, 4) into mapping of file 1 at 0",
+       "w:5: it needs a mapping of a file that is unmapped"},
+      {head + "file b 4 unmapped\ntask process 0\nasync-direct-read file 1 cells [0, 4)",
+       "w:5: an unmapped file is closed at the end of a call"},
+      {head + "task process 0\nreplace file 0", "w:4: only an unmapped file is replaced"},
+      {head + "file b 4\ntask process 0\nrename file 0 with file 0", "w:5: rename needs two files"},
       {head + "task process 0\ndedupe file 0 cells [0, 4) against file 0", "w:4: dedupe compares two different files"},
   };
   for (const auto& c : kCases) {
@@ -174,6 +188,26 @@ TEST(GeneratorTest, GeneratesOnlyTheKindsAllowed) {
   EXPECT_GT(punches, 0);
 }
 
+// What needs a mapping is never asked of an unmapped file; only those are replaced; everything else meets both kinds.
+TEST(GeneratorTest, UnmappedFilesAreOpenedByEachOperation) {
+  WorkloadShape shape{.unmapped_files = 1, .operations_per_task = 200};
+  shape.kinds.push_back({FileOperationKind::kReplace, 2});
+  RandomWalk source(5);
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  const auto workload = GenerateWorkload(shape, choices);
+  ASSERT_TRUE(workload.ok());
+  EXPECT_TRUE(workload->files[1].mapped);
+  EXPECT_FALSE(workload->files[2].mapped);
+  EXPECT_TRUE(ValidateWorkload(*workload).ok()) << ValidateWorkload(*workload);
+  int reads_of_unmapped = 0;
+  for (const FileOperation& operation : workload->tasks[0]) {
+    reads_of_unmapped += operation.kind == FileOperationKind::kRead && operation.file == 2;
+    EXPECT_TRUE(operation.kind != FileOperationKind::kReplace || operation.file == 2) << ToString(operation);
+  }
+  EXPECT_GT(reads_of_unmapped, 0);
+}
+
 TEST(GeneratorTest, RefusesImpossibleShapes) {
   QuietSource source;
   ChoiceRecorder choices;
@@ -181,6 +215,8 @@ TEST(GeneratorTest, RefusesImpossibleShapes) {
   EXPECT_THAT(Message(GenerateWorkload({.files = 0}, choices).status()), HasSubstr("at least one file"));
   EXPECT_THAT(Message(GenerateWorkload({.tasks = 49}, choices).status()), HasSubstr("at most 48"));
   EXPECT_THAT(Message(GenerateWorkload({.files = 1}, choices).status()), HasSubstr("dedupe needs two files"));
+  EXPECT_THAT(Message(GenerateWorkload({.kinds = {{FileOperationKind::kReplace, 1}}}, choices).status()),
+              HasSubstr("replace needs an unmapped file"));
   EXPECT_THAT(Message(GenerateWorkload({.kinds = {}}, choices).status()), HasSubstr("sum to 0"));
   EXPECT_THAT(Message(GenerateWorkload({.pages_per_file = 1 << 20}, choices).status()), HasSubstr("options"));
 }

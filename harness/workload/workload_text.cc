@@ -92,7 +92,10 @@ absl::StatusOr<FileOperation> ParseOperationWords(Words& words) {
   }
   if (HasRange(operation.kind)) RETURN_IF_ERROR(ParseRange(words, &operation));
   if (HasOtherFile(operation.kind)) {
-    RETURN_IF_ERROR(words.ExpectAll({operation.kind == FileOperationKind::kClone ? "to" : "against", "file"}));
+    RETURN_IF_ERROR(words.ExpectAll({operation.kind == FileOperationKind::kClone    ? "to"
+                                     : operation.kind == FileOperationKind::kRename ? "with"
+                                                                                    : "against",
+                                     "file"}));
     ASSIGN_OR_RETURN(operation.other_file, words.Number("a file number"));
   }
   if (HasUserBuffer(operation.kind) && !words.done()) {
@@ -170,7 +173,9 @@ class Parser {
     if (cells > kFileCellsMax) {
       return absl::InvalidArgumentError(absl::StrCat("the size exceeds ", kFileCellsMax, " cells"));
     }
-    workload_.files.push_back({std::string(name), cells});
+    const bool unmapped = words.peek() == "unmapped";
+    if (unmapped) words.Take();
+    workload_.files.push_back({std::string(name), cells, !unmapped});
     return words.End();
   }
 
@@ -193,6 +198,7 @@ class Parser {
       return absl::InvalidArgumentError("the operation belongs to no task; put a line 'task process 0' before it");
     }
     RETURN_IF_ERROR(ValidateOperation(operation, workload_.files.size()));
+    RETURN_IF_ERROR(ValidateMappings(operation, workload_.files));
     workload_.tasks.back().push_back(operation);
     return absl::OkStatus();
   }
@@ -206,7 +212,7 @@ class Parser {
 std::string PrintWorkload(const Workload& workload) {
   std::string text = absl::StrCat(kMagic, " ", kWorkloadTextVersion, "\n");
   for (const WorkloadFile& file : workload.files) {
-    absl::StrAppend(&text, "file ", file.name, " ", file.size_cells, "\n");
+    absl::StrAppend(&text, "file ", file.name, " ", file.size_cells, file.mapped ? "\n" : " unmapped\n");
   }
   for (size_t task = 0; task < workload.tasks.size(); ++task) {
     absl::StrAppend(&text, "task process ", workload.processes[task], "\n");

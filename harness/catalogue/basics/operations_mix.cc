@@ -7,14 +7,13 @@
 namespace ordeal {
 namespace {
 
-ScenarioEntry Mix(ScenarioEntry entry, std::vector<OperationWeight> kinds) {
-  WorkloadShape shape;
+ScenarioEntry Mix(ScenarioEntry entry, std::vector<OperationWeight> kinds, WorkloadShape shape = {},
+                  pagecache::WorldOptions options = {}) {
   shape.pages_per_file = 3;
   shape.tasks = 3;
   shape.processes = 2;
   shape.operations_per_task = 3;
   shape.kinds = std::move(kinds);
-  pagecache::WorldOptions options;
   options.memory_folios = 10;
   options.kswapd = true;
   options.fault_around = true;
@@ -37,10 +36,14 @@ std::vector<OperationWeight> Among(std::vector<OperationWeight> kinds) {
 ScenarioEntry OperationsMixScenario() {
   ScenarioEntry entry;
   entry.name = "operations-mix";
-  entry.summary = "a generated mix of all operations on two files, short of memory";
+  entry.summary = "a generated mix of all operations on two mapped files and one that is not, short of memory";
   entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "xfs-dax"};
   entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
-  return Mix(entry, AllOperations());
+  std::vector<OperationWeight> kinds = AllOperations();
+  kinds.insert(kinds.end(), {{FileOperationKind::kRename, 1},
+                             {FileOperationKind::kReplace, 1},
+                             {FileOperationKind::kShrinkInodes, 1}});
+  return Mix(entry, std::move(kinds), {.unmapped_files = 1}, {.plugs = true, .dirty_folios_max = 5});
 }
 
 ScenarioEntry FallocateMixScenario() {

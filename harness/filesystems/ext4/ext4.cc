@@ -36,6 +36,26 @@ Journal& JournalOf(World& world) { return static_cast<Journal&>(*world.fs_state(
 
 }  // namespace
 
+absl::Span<const char* const> Ext4::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "sb_writers", "s_vfs_rename", "i_rwsem/1", "i_rwsem/5", "i_rwsem", "i_rwsem/4", "mmap_lock",
+      "mmap_lock/1", "sb_pagefaults", "mapping.invalidate_lock", "mapping.invalidate_lock/1", "inode_dio",
+      "balance_dirty_pages", "jbd2_handle", "folio_lock", "folio_writeback", "block_io", "sb_internal",
+      "i_data_sem", "i_data_sem/1", "i_data_sem/2", "i_data_sem/3", "i_pages",
+  };
+  return kOrder;
+}
+
+absl::Span<const char* const> Ext4Immap::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "sb_writers", "s_vfs_rename", "i_rwsem/1", "i_rwsem/5", "i_rwsem", "i_rwsem/4", "mmap_lock",
+      "mmap_lock/1", "sb_pagefaults", "i_mmap_sem", "i_mmap_sem/1", "inode_dio", "balance_dirty_pages",
+      "jbd2_handle", "folio_lock", "folio_writeback", "block_io", "sb_internal", "i_data_sem",
+      "i_data_sem/1", "i_data_sem/2", "i_data_sem/3", "i_pages",
+  };
+  return kOrder;
+}
+
 std::unique_ptr<FileSystemState> Ext4::MakeState(World& world) const { return std::make_unique<Journal>(world.sim()); }
 
 Error Ext4::WriteBegin(World& world, Inode&, uint32_t) const {

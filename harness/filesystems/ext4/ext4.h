@@ -22,6 +22,7 @@ class Ext4 : public Vfs {
   explicit Ext4(pagecache::BugSet bugs = {}) : Vfs(bugs) {}
 
   const char* name() const override { return "ext4"; }
+  absl::Span<const char* const> lock_order() const override;
   std::unique_ptr<pagecache::FileSystemState> MakeState(pagecache::World& world) const override;
   pagecache::Error WriteBegin(pagecache::World& world, pagecache::Inode& inode, uint32_t page) const override;
   void WriteEnd(pagecache::World& world, pagecache::Inode& inode, uint32_t page) const override;
@@ -36,6 +37,7 @@ class Ext4Immap : public Ext4 {
   explicit Ext4Immap(pagecache::BugSet bugs = {}) : Ext4(bugs) {}
 
   const char* name() const override { return "ext4-immap"; }
+  absl::Span<const char* const> lock_order() const override;
   pagecache::LockClassNames lock_class_names() const override { return {"i_rwsem", "i_mmap_sem", "i_data_sem"}; }
   void FillEnter(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
   void FillExit(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}

@@ -11,6 +11,16 @@ using pagecache::Inode;
 using pagecache::LockMode;
 using pagecache::World;
 
+absl::Span<const char* const> Vfs::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "sb_writers", "s_vfs_rename", "i_rwsem/1", "i_rwsem/5", "i_rwsem", "i_rwsem/4", "mmap_lock",
+      "mmap_lock/1", "sb_pagefaults", "mapping.invalidate_lock", "mapping.invalidate_lock/1", "inode_dio",
+      "balance_dirty_pages", "folio_lock", "folio_writeback", "block_io", "sb_internal", "i_data_sem",
+      "i_data_sem/1", "i_data_sem/2", "i_data_sem/3", "i_pages",
+  };
+  return kOrder;
+}
+
 bool Vfs::SkipsFillLock(FillKind kind) const {
   return bugs().Has(kind == FillKind::kRead ? Bug::kB01ReadFillSkipsInvalidateLock
                                             : Bug::kB02FaultFillSkipsInvalidateLock);

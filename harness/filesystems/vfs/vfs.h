@@ -16,6 +16,7 @@ class Vfs : public pagecache::FileSystem {
   explicit Vfs(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
 
   const char* name() const override { return "vfs"; }
+  absl::Span<const char* const> lock_order() const override;
   pagecache::AsyncDirectIoRule async_direct_io() const override { return pagecache::AsyncDirectIoRule::kInPlace; }
   void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   void FillExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;

@@ -16,6 +16,15 @@ class Vfs2020 : public pagecache::FileSystem {
  public:
   explicit Vfs2020(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
   const char* name() const override { return "vfs-2020"; }
+  absl::Span<const char* const> lock_order() const override {
+    static constexpr const char* kOrder[] = {
+        "sb_writers",          "s_vfs_rename", "i_rwsem/1",       "i_rwsem/5",     "i_rwsem",
+        "i_rwsem/4",           "inode_dio",    "mmap_lock",       "mmap_lock/1",   "sb_pagefaults",
+        "balance_dirty_pages", "folio_lock",   "folio_writeback", "block_io",      "sb_internal",
+        "i_data_sem",          "i_data_sem/1", "i_data_sem/2",    "i_data_sem/3", "i_pages",
+    };
+    return kOrder;
+  }
   pagecache::AsyncDirectIoRule async_direct_io() const override { return pagecache::AsyncDirectIoRule::kInPlace; }
 };
 

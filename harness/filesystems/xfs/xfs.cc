@@ -1,5 +1,7 @@
 #include "harness/filesystems/xfs/xfs.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "harness/filesystems/xfs/xfs_ilock.h"
@@ -17,6 +19,16 @@ using pagecache::World;
 
 std::unique_ptr<pagecache::FileSystemInodeState> Xfs::MakeInodeState(World&, Inode&) const {
   return std::make_unique<XfsInode>();
+}
+
+absl::Span<const char* const> Xfs::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "sb_writers", "s_vfs_rename", "xfs_iolock/1", "xfs_iolock/5", "xfs_iolock", "xfs_iolock/4",
+      "mmap_lock", "mmap_lock/1", "sb_pagefaults", "xfs_mmaplock", "xfs_mmaplock/1", "inode_dio",
+      "balance_dirty_pages", "folio_lock", "folio_writeback", "block_io", "sb_internal", "xfs_ilock",
+      "xfs_ilock/1", "xfs_ilock/2", "xfs_ilock/3", "i_pages",
+  };
+  return kOrder;
 }
 
 // P1: the whole read, copyout with its page faults included; buffered reads are atomic against buffered writes.
@@ -122,6 +134,27 @@ void Xfs::LinkEnter(World& world, Inode& directory, Inode& inode) const {
 void Xfs::LinkExit(World&, Inode& directory, Inode& inode) const {
   XfsIunlock(inode, kXfsIlockExcl);
   XfsIunlock(directory, kXfsIlockExcl);
+}
+
+namespace {
+
+// Both directories and both files, ascending.
+std::array<Inode*, 4> InodesOfRename(World& world, Inode& source, Inode& target) {
+  std::array<Inode*, 4> inodes = {&world.DirectoryOf(source), &world.DirectoryOf(target), &source, &target};
+  std::sort(inodes.begin(), inodes.end(), [](const Inode* a, const Inode* b) { return a->number < b->number; });
+  return inodes;
+}
+
+}  // namespace
+
+void Xfs::RenameEnter(World& world, Inode& source, Inode& target) const {
+  FileSystem::RenameEnter(world, source, target);
+  XfsLockInodes(world.scheduler(), InodesOfRename(world, source, target), kXfsIlockExcl,
+                [](const Inode&) { return false; });
+}
+void Xfs::RenameExit(World& world, Inode& source, Inode& target) const {
+  XfsUnlockInodes(InodesOfRename(world, source, target), kXfsIlockExcl);
+  FileSystem::RenameExit(world, source, target);
 }
 
 Error Xfs4::FaultEnter(World&, AddressSpace& mapping) const {

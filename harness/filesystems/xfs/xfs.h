@@ -27,6 +27,7 @@ class Xfs : public pagecache::FileSystem {
   explicit Xfs(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
 
   const char* name() const override { return "xfs"; }
+  absl::Span<const char* const> lock_order() const override;
   pagecache::AsyncDirectIoRule async_direct_io() const override { return pagecache::AsyncDirectIoRule::kMayExtend; }
   pagecache::LockClassNames lock_class_names() const override { return {"xfs_iolock", "xfs_mmaplock", "xfs_ilock"}; }
   std::unique_ptr<pagecache::FileSystemInodeState> MakeInodeState(pagecache::World& world,
@@ -59,6 +60,8 @@ class Xfs : public pagecache::FileSystem {
   void ForceReadaheadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void LinkEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   void LinkExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void RenameEnter(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
+  void RenameExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
 
  private:
   bool SkipsFillLock(pagecache::FillKind kind) const;
