@@ -103,8 +103,8 @@ TEST(LockOrderTest, Xfs4) {
   ExpectOrder(orders, "folio_lock", "xfs_ilock");
 }
 
-// One calm run of a write that faults with its folio locked (B27) is enough, beside its clean twin; a cycle would need the fault's own
-// order, too (harness/pagecache/invariants_test.cc has an order without one).
+// A calm run of a write that faults with its folio locked (B27), beside its clean twin. The cycle needs the fault's own order,
+// too (harness/pagecache/invariants_test.cc has an acquisition against the order without a cycle).
 TEST(LockOrderTest, WhatIsAcquiredAgainstTheDeclaredOrderIsFound) {
   for (const bool bug : {true, false}) {
     Trial trial("vfs", bug ? std::vector<std::string>{"B27"} : std::vector<std::string>{});

@@ -1,4 +1,4 @@
-// Structural invariants that page_cache_test.cc does not break by hand: each is broken and found, and its twin, which does nearly the
+// Invariants that page_cache_test.cc does not break by hand: each is broken and found, and its twin, which does nearly the
 // same, is silent.
 #include "harness/pagecache/invariants.h"
 

@@ -2,7 +2,7 @@
 // graph: it finds an acquisition against the declared order although no run has yet made the order that contradicts it.
 //
 // Thread-safety: reads only.
-// Invariants:    a lock that was only tried for is in no order; locks of one class and subclass are the class's own rule (order_key).
+// Invariants:    a lock that was only tried for has no order; within one class and subclass the class's own rule (order_key) is.
 // Cost:          O(dependencies); for the end of a campaign.
 // Example:       for (const InvariantViolation& v : CheckLockOrder(sim.validator(), fs.lock_order())) Report(v.id, v.message);
 #ifndef ORDEAL_HARNESS_PAGECACHE_LOCK_ORDER_H_
