@@ -295,18 +295,26 @@ void Glock::Xmote(GlockState target) {
 
 // --- S16 ---
 
-std::optional<std::string> Glock::FindBroken() const {
+const char* FindIllegalHolders(GlockState state, absl::Span<const GlockHolderState> holders) {
   bool waiting = false;
-  for (const Holder& holder : holders_) {
+  for (const GlockHolderState& holder : holders) {
     waiting |= !holder.granted;
-    if (waiting && holder.granted) return absl::StrCat("a granted holder behind a waiting one: ", ToString());
+    if (waiting && holder.granted) return "a granted holder behind a waiting one";
     if (!holder.granted) continue;
-    if (state_ != holder.state && state_ != GlockState::kExclusive) return absl::StrCat("not allowed: ", ToString());
-    if (&holder != &holders_.front() && !GoTogether(holders_.front().state, holder.state)) {
-      return absl::StrCat("holders that do not go together: ", ToString());
+    if (state != holder.state && state != GlockState::kExclusive) return "a holder that the state does not allow";
+    if (&holder != &holders.front() && !GoTogether(holders.front().state, holder.state)) {
+      return "holders that do not go together";
     }
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<std::string> Glock::FindBroken() const {
+  std::vector<GlockHolderState> holders;
+  for (const Holder& holder : holders_) holders.push_back({holder.state, holder.granted});
+  const char* const broken = FindIllegalHolders(state_, holders);
+  if (broken == nullptr) return std::nullopt;
+  return absl::StrCat(broken, ": ", ToString());
 }
 
 std::string Glock::ToString() const {

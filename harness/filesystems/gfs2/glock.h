@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "harness/cluster/dlm.h"
 
 namespace ordeal {
@@ -39,6 +40,14 @@ struct GlockOperations {
   std::function<void()> refresh;     // the node may have missed changes: i_size is read again
   std::function<void()> recursion;   // a task has two holders of the glock
 };
+
+// A holder, as far as S16 is concerned.
+struct GlockHolderState {
+  GlockState state = GlockState::kUnlocked;
+  bool granted = false;
+};
+// S16: the granted holders stand in front, go together, and the glock's state allows each. What is wrong, if anything.
+const char* FindIllegalHolders(GlockState state, absl::Span<const GlockHolderState> holders);
 
 struct GlockOptions {
   int64_t hold_ns = 0;                // minimum time from a new state to a demotion
