@@ -73,6 +73,27 @@ TEST(CorporaTest, EveryBugHasAnEntry) {
   }
 }
 
+// Every hole of a historical protocol that a scenario shows.
+TEST(CorporaTest, EveryHoleHasAnEntry) {
+  std::set<std::string> saved;
+  for (const CorpusEntry& entry : Entries()) {
+    if (entry.spec.bugs.empty()) saved.insert(absl::StrCat(entry.spec.scenario, " on ", entry.spec.filesystem));
+  }
+  const Registry registry = BuiltIn();
+  for (const FileSystemType& type : registry.filesystems()) {
+    for (const std::string& bug : type.inherent_bugs) {
+      bool shown = false;
+      bool has_entry = false;
+      for (const ScenarioEntry& scenario : registry.scenarios()) {
+        if (!scenario.ShowsHole(bug, type.name)) continue;
+        shown = true;
+        has_entry |= saved.count(absl::StrCat(scenario.name, " on ", type.name)) > 0;
+      }
+      EXPECT_EQ(shown, has_entry) << bug << ", a hole of " << type.name;
+    }
+  }
+}
+
 TEST(CorporaTest, EveryEntryIsSmall) {
   for (const CorpusEntry& entry : Entries()) {
     EXPECT_LE(entry.choices.deviations.size(), 60u) << entry.spec.scenario << " " << absl::StrJoin(entry.spec.bugs, ",");

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr const char* kStrategies[] = {"random", "pct:3"};
 constexpr uint64_t kTwinSchedules = 3000;
+constexpr uint64_t kOtherFindingsMax = 5;  // a historical protocol has other holes: so many distinct findings are looked at
 constexpr const char* kCleanScenario = "operations-mix";
 
 bool Contains(const std::vector<std::string>& list, const std::string& name) {
@@ -53,7 +55,8 @@ class TableMaker {
     for (const BugEntry& bug : registry_.bugs()) {
       std::vector<std::string> filesystems = bug.filesystems;
       if (NamedByScenario(bug.id)) filesystems.push_back("");
-      for (const std::string& filesystem : filesystems) RETURN_IF_ERROR(AddCanary(bug, filesystem));
+      for (const std::string& filesystem : filesystems) RETURN_IF_ERROR(AddSwitch(bug, filesystem));
+      for (const FileSystemType& type : registry_.filesystems()) RETURN_IF_ERROR(AddHole(bug, type.name));
     }
     if (table_.options.clean_schedules > 0) {
       for (const FileSystemType& type : registry_.filesystems()) RETURN_IF_ERROR(AddClean(type));
@@ -68,21 +71,45 @@ class TableMaker {
     });
   }
 
-  absl::Status AddCanary(const BugEntry& bug, const std::string& filesystem) {
+  absl::Status AddSwitch(const BugEntry& bug, const std::string& filesystem) {
     std::optional<Attempt> best;
     for (const ScenarioEntry& scenario : registry_.scenarios()) {
       if (!Contains(scenario.bugs, bug.id)) continue;
       if (filesystem.empty() ? !scenario.filesystems.empty() : !Contains(scenario.filesystems, filesystem)) continue;
-      for (const char* strategy : kStrategies) {
-        ASSIGN_OR_RETURN(const bool silent, TwinIsSilent(scenario, filesystem, strategy));
-        if (!silent) continue;
-        ASSIGN_OR_RETURN(Attempt attempt, TryAll(scenario, bug, filesystem, strategy, SchedulesWorthTrying(best)));
-        if (!best.has_value() || Better(attempt.row, best->row)) best = std::move(attempt);
-      }
+      RETURN_IF_ERROR(Try(scenario, filesystem, {.bug = bug.id, .slug = bug.slug, .filesystem = filesystem}, "", &best));
     }
     if (!best.has_value()) best = Attempt{{.bug = bug.id, .slug = bug.slug, .filesystem = filesystem}, {}};
-    CanaryRow& row = best->row;
-    if (best->entry.has_value() && !table_.options.corpus.empty()) RETURN_IF_ERROR(Save(*best->entry, &row));
+    return Keep(std::move(*best));
+  }
+
+  // Nothing if no scenario shows it there.
+  absl::Status AddHole(const BugEntry& bug, const std::string& filesystem) {
+    std::optional<Attempt> best;
+    for (const ScenarioEntry& scenario : registry_.scenarios()) {
+      for (const ProtocolHole& hole : scenario.holes) {
+        if (hole.bug != bug.id || hole.filesystem != filesystem) continue;
+        const CanaryRow row{.bug = bug.id, .slug = bug.slug, .filesystem = filesystem, .twin = hole.twin};
+        RETURN_IF_ERROR(Try(scenario, hole.twin, row, hole.signature, &best));
+      }
+    }
+    return best.has_value() ? Keep(std::move(*best)) : absl::OkStatus();
+  }
+
+  // With each strategy, if the twin (a file system without the bug) is silent under it. *best: the better of it and these.
+  absl::Status Try(const ScenarioEntry& scenario, const std::string& twin, const CanaryRow& row,
+                   const std::string& signature, std::optional<Attempt>* best) {
+    for (const char* strategy : kStrategies) {
+      ASSIGN_OR_RETURN(const bool silent, TwinIsSilent(scenario, twin, strategy));
+      if (!silent) continue;
+      ASSIGN_OR_RETURN(Attempt attempt, TryAll(scenario, row, signature, strategy, SchedulesWorthTrying(*best)));
+      if (!best->has_value() || Better(attempt.row, (*best)->row)) *best = std::move(attempt);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Keep(Attempt attempt) {
+    CanaryRow& row = attempt.row;
+    if (attempt.entry.has_value() && !table_.options.corpus.empty()) RETURN_IF_ERROR(Save(*attempt.entry, &row));
     progress_.Line(absl::StrFormat("%-5s %-36s %-20s %s", row.bug, row.slug, row.filesystem,
                                    row.scenario.empty() ? std::string("no scenario")
                                    : row.found == 0 ? std::string("MISSED")
@@ -112,11 +139,13 @@ class TableMaker {
     return all ? std::min(table_.options.schedules_max, 2 * best->row.median + 20) : table_.options.schedules_max;
   }
 
-  absl::StatusOr<Attempt> TryAll(const ScenarioEntry& scenario, const BugEntry& bug, const std::string& filesystem,
+  // `signature`: of the findings that count, in part.
+  absl::StatusOr<Attempt> TryAll(const ScenarioEntry& scenario, const CanaryRow& row, const std::string& signature,
                                  const char* strategy, uint64_t schedules_max) {
-    Attempt attempt;
-    attempt.row = {.bug = bug.id, .slug = bug.slug, .filesystem = filesystem, .scenario = scenario.name,
-                   .strategy = strategy};
+    Attempt attempt{.row = row, .entry = {}};
+    attempt.row.scenario = scenario.name;
+    attempt.row.strategy = strategy;
+    const std::vector<std::string> bugs = row.twin.empty() ? std::vector<std::string>{row.bug} : std::vector<std::string>{};
     std::vector<uint64_t> schedules;
     const Stopwatch watch;
     for (uint64_t seed = 1; seed <= table_.options.seeds; ++seed) {
@@ -124,14 +153,19 @@ class TableMaker {
       ExploreOptions options{.strategy = strategy, .seed = seed, .schedules_max = schedules_max};
       options.seconds_max = table_.options.seconds_max;
       options.confirm_schedules = 0;
+      options.until = signature;
+      if (!signature.empty()) options.findings_max = kOtherFindingsMax;
       ASSIGN_OR_RETURN(ExploreResult result,
-                       Explore(registry_, {scenario.name, filesystem, {bug.id}, scenario.default_faults}, options));
+                       Explore(registry_, {scenario.name, row.filesystem, bugs, scenario.default_faults}, options));
       ++attempt.row.seeds;
-      if (result.findings.empty()) continue;
-      schedules.push_back(result.schedules);
+      const auto found = std::find_if(result.findings.begin(), result.findings.end(), [&](const UniqueFinding& one) {
+        return absl::StrContains(one.finding.signature, signature);
+      });
+      if (found == result.findings.end()) continue;
+      schedules.push_back(found->first_run + 1);
       if (attempt.entry.has_value()) continue;
-      attempt.entry = std::move(result.findings.front().entry);
-      attempt.row.finding = FindingKindName(result.findings.front().finding.kind);
+      attempt.entry = std::move(found->entry);
+      attempt.row.finding = FindingKindName(found->finding.kind);
     }
     attempt.row.found = schedules.size();
     if (schedules.empty()) return attempt;
@@ -196,7 +230,8 @@ absl::StatusOr<CanaryTable> MakeCanaryTable(const Registry& registry, const Cana
 
 std::string RenderMarkdown(const CanaryTable& table) {
   std::string text = absl::StrFormat(
-      "# Canaries\n\nEach bug switched on, seeds 1 to %d, at most %d schedules a seed; the scenario and strategy that find it "
+      "# Canaries\n\nEach bug switched on, or on the historical file system that has it, "
+      "seeds 1 to %d, at most %d schedules a seed; the scenario and strategy that find it "
       "soonest.\n\n| bug | file system | scenario | strategy | finding | found | median | max | minimised run |\n"
       "|---|---|---|---|---|---|---|---|---|\n",
       table.options.seeds, table.options.schedules_max);
@@ -208,7 +243,10 @@ std::string RenderMarkdown(const CanaryTable& table) {
     }
     const std::string saved = row.file.empty() ? "" : absl::StrFormat("%d deviations", row.deviations);
     absl::StrAppendFormat(&text, "| %s | %s | %s | %s | %s | %d of %d | %d | %d | %s |\n", name,
-                          row.filesystem.empty() ? "-" : row.filesystem, row.scenario, row.strategy, row.finding,
+                          row.filesystem.empty() ? "-"
+                          : row.twin.empty()     ? row.filesystem
+                                                 : absl::StrCat(row.filesystem, " itself (clean: ", row.twin, ")"),
+                          row.scenario, row.strategy, row.finding,
                           row.found, row.seeds, row.median, row.max, saved);
   }
   absl::StrAppend(&text, "\n# Clean file systems\n\nNo bug switched on, all faults, half of the schedules random, half pct:3.\n\n"
@@ -223,7 +261,7 @@ std::string RenderMarkdown(const CanaryTable& table) {
 std::string RenderJson(const CanaryTable& table) {
   nlohmann::ordered_json canaries = nlohmann::ordered_json::array();
   for (const CanaryRow& row : table.canaries) {
-    canaries.push_back({{"bug", row.bug}, {"slug", row.slug}, {"filesystem", row.filesystem},
+    canaries.push_back({{"bug", row.bug}, {"slug", row.slug}, {"filesystem", row.filesystem}, {"twin", row.twin},
                         {"scenario", row.scenario}, {"strategy", row.strategy}, {"finding", row.finding},
                         {"seeds", row.seeds}, {"found", row.found}, {"median", row.median}, {"max", row.max},
                         {"file", row.file}, {"deviations", row.deviations}});

@@ -26,11 +26,12 @@ struct CanaryTableOptions {
   std::string corpus;                  // folder for one minimised run a bug and file system; empty: none
 };
 
-// One bug on one file system with the scenario and strategy that find it soonest.
+// One bug on one file system with the scenario and strategy that find it soonest: a switch, or a hole of a historical protocol.
 struct CanaryRow {
   std::string bug;
   std::string slug;
   std::string filesystem;  // empty: its scenario needs none
+  std::string twin;        // of a hole: the protocol that closed it; empty: of a switch, the same file system without it
   std::string scenario;    // empty: no scenario here is known to find it while its twin without the switch is silent
   std::string strategy;
   std::string finding;     // kind: "deadlock"

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "harness/campaign/cross_run.h"
 #include "harness/campaign/stopwatch.h"
@@ -54,7 +55,11 @@ class Collector {
     return absl::OkStatus();
   }
 
-  bool full() const { return options_.findings_max != 0 && result_.findings.size() >= options_.findings_max; }
+  bool full() const {
+    if (options_.findings_max != 0 && result_.findings.size() >= options_.findings_max) return true;
+    return !options_.until.empty() && !result_.findings.empty() &&
+           absl::StrContains(result_.findings.back().finding.signature, options_.until);
+  }
 
   // After the last schedule.
   absl::Status AddAcross(Runner& runner) {

@@ -30,6 +30,7 @@ struct ExploreOptions {
   uint64_t schedules_max = 10'000;  // 0: no bound
   double seconds_max = 0;           // 0: no bound
   uint64_t findings_max = 1;        // stop after that many distinct ones; 0: no bound
+  std::string until;                // stop at a finding whose signature has this in it; empty: at none
   // Fail every fault point of the first fail_nth schedules once, instead of faults at random; 0: at random. schedules_max does
   // not count then.
   uint64_t fail_nth = 0;

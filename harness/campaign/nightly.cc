@@ -241,7 +241,7 @@ class Campaign {
         const bool deadlocks = bug != nullptr && absl::StrContains(bug->kind, "deadlock");
         if (by_data == deadlocks) continue;
         all.push_back(id);
-        if (Contains(scenario->bugs, id)) of_scenario.push_back(id);
+        if (Contains(scenario->bugs, id) || scenario->ShowsHole(id, filesystem.name)) of_scenario.push_back(id);
       }
     }
     return of_scenario.empty() ? all : of_scenario;

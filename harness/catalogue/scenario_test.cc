@@ -39,7 +39,10 @@ TEST(RegistryTest, ResolveNamesTheNearestKnownNames) {
   EXPECT_THAT(Message(registry.Resolve({.scenario = "mutex-countre"}).status()),
               HasSubstr("there is no scenario 'mutex-countre'; did you mean 'mutex-counter'?"));
   EXPECT_THAT(Message(registry.Resolve({.scenario = "philosophers"}).status()), HasSubstr("'dining-philosophers'"));
-  EXPECT_THAT(Message(registry.Resolve({.scenario = "zzzzzzzzzzzzz"}).status()), HasSubstr("known: "));
+  EXPECT_THAT(Message(registry.Resolve({.scenario = "zzzzzzzzzzzzz"}).status()),
+              HasSubstr("; 'ordeal list scenarios' prints all "));
+  EXPECT_THAT(Message(registry.Resolve({.scenario = "punch-hole-vs-read", .filesystem = "zzzzzzzz"}).status()),
+              HasSubstr("; known: vfs, "));
   EXPECT_THAT(Message(registry.Resolve({.scenario = "dining-philosophers", .bugs = {"naive-odrer"}}).status()),
               HasSubstr("did you mean 'naive-order'"));
   EXPECT_THAT(Message(registry.Resolve({.scenario = "mutex-counter", .bugs = {"naive-order"}}).status()),

@@ -25,10 +25,13 @@ const std::vector<std::string>& Topics() {
 Json ScenariosJson(const Registry& registry) {
   Json list = Json::array();
   for (const ScenarioEntry& entry : registry.scenarios()) {
+    std::vector<std::string> holes;
+    for (const ProtocolHole& hole : entry.holes) holes.push_back(absl::StrCat(hole.bug, " of ", hole.filesystem));
     list.push_back({{"name", entry.name},
                     {"summary", entry.summary},
                     {"filesystems", entry.filesystems},
                     {"bugs", entry.bugs},
+                    {"holes", holes},
                     {"faults", FaultNames(entry.default_faults)}});
   }
   return list;
@@ -48,6 +51,7 @@ Json BugsJson(const Registry& registry) {
     list.push_back({{"id", entry.id},
                     {"slug", entry.slug},
                     {"filesystems", entry.filesystems},
+                    {"hole_of", entry.hole_of},
                     {"kind", entry.kind},
                     {"oracle", entry.oracle},
                     {"classic_lockdep", entry.classic_lockdep},
@@ -89,6 +93,7 @@ std::string Extra(const std::string& topic, const Json& item) {
   if (topic == "scenarios") {
     if (!item["filesystems"].empty()) absl::StrAppend(&extra, "on ", joined("filesystems"));
     if (!item["bugs"].empty()) absl::StrAppend(&extra, extra.empty() ? "" : "; ", "finds ", joined("bugs"));
+    if (!item["holes"].empty()) absl::StrAppend(&extra, "; shows ", joined("holes"));
     if (!item["faults"].empty()) absl::StrAppend(&extra, extra.empty() ? "" : "; ", "faults: ", joined("faults"));
   } else if (topic == "filesystems" && !item["inherent_bugs"].empty()) {
     extra = absl::StrCat("historical, with these holes: ", joined("inherent_bugs"));
@@ -96,6 +101,7 @@ std::string Extra(const std::string& topic, const Json& item) {
     extra = absl::StrCat(item["kind"].get<std::string>(), "; found by: ", item["oracle"].get<std::string>(),
                          "; the kernel's lockdep sees it: ", item["classic_lockdep"].get<std::string>());
     if (!item["filesystems"].empty()) absl::StrAppend(&extra, "; on ", joined("filesystems"));
+    if (!item["hole_of"].empty()) absl::StrAppend(&extra, "; a hole of ", joined("hole_of"));
     if (item["reference"] != "") absl::StrAppend(&extra, "; ", item["reference"].get<std::string>());
   } else if (topic == "faults") {
     extra = absl::StrCat("in ", item["activated_percent"].get<int>(), " % of the runs, then at ",

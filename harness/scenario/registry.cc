@@ -28,9 +28,10 @@ size_t EditDistance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
-// "; did you mean 'x' or 'y'?", or all names when none is near.
-std::string Suggest(const std::string& name, const std::vector<std::string>& known) {
+// "; did you mean 'x' or 'y'?"; when none is near, all names, or how to list them if they are many. `list`: "scenarios".
+std::string Suggest(const std::string& name, const std::vector<std::string>& known, const std::string& list) {
   constexpr size_t kShown = 3;
+  constexpr size_t kKnownMax = 12;
   std::vector<std::pair<size_t, std::string>> ranked;
   for (const std::string& candidate : known) {
     const bool inside = !name.empty() && candidate.find(name) != std::string::npos;
@@ -38,7 +39,10 @@ std::string Suggest(const std::string& name, const std::vector<std::string>& kno
     if (distance <= 2 + candidate.size() / 3) ranked.emplace_back(distance, candidate);
   }
   std::sort(ranked.begin(), ranked.end());
-  if (ranked.empty()) return known.empty() ? "" : absl::StrCat("; known: ", absl::StrJoin(known, ", "));
+  if (ranked.empty()) {
+    if (known.size() > kKnownMax) return absl::StrCat("; 'ordeal list ", list, "' prints all ", known.size());
+    return known.empty() ? "" : absl::StrCat("; known: ", absl::StrJoin(known, ", "));
+  }
   if (ranked.size() > kShown) ranked.resize(kShown);
   std::vector<std::string> names;
   for (const auto& [distance, candidate] : ranked) names.push_back(absl::StrCat("'", candidate, "'"));
@@ -58,24 +62,31 @@ absl::Status ResolveFileSystem(const ScenarioEntry& entry, ScenarioSpec* spec) {
   if (spec->filesystem.empty()) spec->filesystem = entry.filesystems.front();
   if (Contains(entry.filesystems, spec->filesystem)) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("scenario '", entry.name, "' does not run on file system '", spec->filesystem,
-                                          "'", Suggest(spec->filesystem, entry.filesystems)));
+                                          "'", Suggest(spec->filesystem, entry.filesystems, "filesystems")));
 }
 
 absl::Status CheckBugSwitch(const ScenarioEntry& entry, const BugEntry& bug, const std::string& filesystem) {
   if (entry.filesystems.empty()) {
     if (Contains(entry.bugs, bug.id)) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("scenario '", entry.name, "' has no switch for bug '", bug.id, "'",
-                                                   entry.bugs.empty() ? "; it has none" : Suggest("", entry.bugs)));
+                                                   entry.bugs.empty() ? "; it has none" : Suggest("", entry.bugs, "bugs")));
   }
   if (Contains(bug.filesystems, filesystem)) return absl::OkStatus();
-  const std::string which = bug.filesystems.empty()
-                                ? "no file system has one"
-                                : absl::StrCat("these have: ", absl::StrJoin(bug.filesystems, ", "));
+  std::string which = bug.filesystems.empty() ? "no file system has one"
+                                              : absl::StrCat("these have: ", absl::StrJoin(bug.filesystems, ", "));
+  if (!bug.hole_of.empty()) {
+    absl::StrAppend(&which, "; without --bug it is a hole of --fs=", absl::StrJoin(bug.hole_of, ", --fs="));
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("file system '", filesystem, "' has no switch for bug '", bug.id, "'; ", which));
 }
 
 }  // namespace
+
+bool ScenarioEntry::ShowsHole(const std::string& bug, const std::string& filesystem) const {
+  return std::any_of(holes.begin(), holes.end(),
+                     [&](const ProtocolHole& hole) { return hole.bug == bug && hole.filesystem == filesystem; });
+}
 
 void Registry::Add(ScenarioEntry entry) {
   LD_CHECK(FindScenario(entry.name) == nullptr, absl::StrCat("scenario ", entry.name, " is there twice"));
@@ -98,6 +109,7 @@ void Registry::Add(BugEntry entry) {
 void Registry::NameFileSystems(BugEntry* bug) const {
   for (const FileSystemType& type : filesystems_) {
     if (Contains(type.bugs, bug->id) && !Contains(bug->filesystems, type.name)) bug->filesystems.push_back(type.name);
+    if (Contains(type.inherent_bugs, bug->id) && !Contains(bug->hole_of, type.name)) bug->hole_of.push_back(type.name);
   }
 }
 
@@ -128,7 +140,7 @@ absl::StatusOr<ScenarioSpec> Registry::Resolve(ScenarioSpec spec) const {
     std::vector<std::string> known;
     for (const ScenarioEntry& candidate : scenarios_) known.push_back(candidate.name);
     return absl::NotFoundError(
-        absl::StrCat("there is no scenario '", spec.scenario, "'", Suggest(spec.scenario, known)));
+        absl::StrCat("there is no scenario '", spec.scenario, "'", Suggest(spec.scenario, known, "scenarios")));
   }
   RETURN_IF_ERROR(ResolveFileSystem(*entry, &spec));
   if (const FileSystemType* type = FindFileSystem(spec.filesystem); type != nullptr) spec.filesystem_type = *type;
@@ -140,7 +152,7 @@ absl::StatusOr<ScenarioSpec> Registry::Resolve(ScenarioSpec spec) const {
         known.push_back(candidate.id);
         if (candidate.slug != candidate.id) known.push_back(candidate.slug);
       }
-      return absl::NotFoundError(absl::StrCat("there is no bug '", name, "'", Suggest(name, known)));
+      return absl::NotFoundError(absl::StrCat("there is no bug '", name, "'", Suggest(name, known, "bugs")));
     }
     RETURN_IF_ERROR(CheckBugSwitch(*entry, *bug, spec.filesystem));
     name = bug->id;

@@ -85,13 +85,24 @@ class Scenario {
   virtual void Teardown() = 0;
 };
 
+// A hole of a historical protocol that a scenario shows without any switch, and the protocol that is silent there.
+struct ProtocolHole {
+  std::string bug;         // "B32"
+  std::string filesystem;  // that has it
+  std::string twin;        // that closed it
+  std::string signature;   // of its findings, in part: the protocol may have other holes
+};
+
 struct ScenarioEntry {
   std::string name;
   std::string summary;                   // one line for `ordeal list`
   std::vector<std::string> filesystems;  // that it runs on; the first is the default; empty: none needed
   std::vector<std::string> bugs;         // bug ids that it is known to find, for `list` and canaries
+  std::vector<ProtocolHole> holes;       // that it shows; one that a switch imitates may be among `bugs`, too
   FaultSet default_faults;
   std::function<std::unique_ptr<Scenario>()> make;
+
+  bool ShowsHole(const std::string& bug, const std::string& filesystem) const;
 };
 
 struct BugEntry {
@@ -103,6 +114,7 @@ struct BugEntry {
   std::string classic_lockdep;           // would kernel lockdep see it: "yes", "no", "partly"
   std::string reference;                 // commit or mail
   std::string summary;
+  std::vector<std::string> hole_of;      // historical file systems that have it as they are; the registry adds to it
 };
 
 // The explicit tables: what `ordeal list` prints and every name is checked against.

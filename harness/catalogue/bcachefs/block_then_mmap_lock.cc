@@ -11,6 +11,8 @@ ScenarioEntry BlockThenMmapLockScenario() {
   entry.summary = "in one process: a direct write from a mapping, a fault on the written file, mmap and munmap";
   entry.filesystems = {"bcachefs-repaired", "bcachefs", "bcachefs-proposed", "vfs", "xfs"};
   entry.bugs = {"B74"};
+  entry.holes = {{"B74", "bcachefs", "bcachefs-repaired", ""},
+                 {"B74", "bcachefs-proposed", "bcachefs-repaired", ""}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 4
 file b 4

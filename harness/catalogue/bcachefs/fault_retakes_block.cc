@@ -11,6 +11,8 @@ ScenarioEntry FaultRetakesBlockScenario() {
   entry.summary = "in one process: a direct write from a mapping, a read of the written file into it, mmap and munmap";
   entry.filesystems = {"bcachefs-repaired", "bcachefs", "bcachefs-proposed", "vfs", "xfs"};
   entry.bugs = {"B74b"};
+  entry.holes = {{"B74b", "bcachefs", "bcachefs-repaired", ""},
+                 {"B74b", "bcachefs-proposed", "bcachefs-repaired", ""}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

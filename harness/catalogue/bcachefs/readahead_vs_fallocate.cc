@@ -11,6 +11,7 @@ ScenarioEntry ReadaheadVsFallocateScenario() {
   entry.summary = "forced readahead against a punch hole and a direct write of the same range";
   entry.filesystems = {"bcachefs-repaired", "bcachefs", "bcachefs-proposed", "vfs", "xfs"};
   entry.bugs = {"B73"};
+  entry.holes = {{"B73", "bcachefs", "bcachefs-repaired", ""}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 task process 0

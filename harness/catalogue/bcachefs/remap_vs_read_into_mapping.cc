@@ -11,6 +11,7 @@ ScenarioEntry RemapVsReadIntoMappingScenario() {
   entry.summary = "a dedupe of two files against reads of each into a mapping of the other";
   entry.filesystems = {"bcachefs-repaired", "bcachefs", "bcachefs-proposed", "vfs", "xfs"};
   entry.bugs = {"B42b"};
+  entry.holes = {{"B42b", "bcachefs", "bcachefs-repaired", "deadlock: "}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 4
 file b 4

@@ -11,6 +11,8 @@ ScenarioEntry PunchHoleVsFadviseScenario() {
   entry.summary = "a hole is punched while fadvise and madvise (WILLNEED) read the same pages in";
   entry.filesystems = {"ext4", "ext4-immap", "vfs", "vfs-2020", "xfs", "xfs-4"};
   entry.bugs = {"B01", "B04"};
+  entry.holes = {{"B04", "ext4-immap", "ext4", "data: "},
+                 {"B04", "xfs-4", "xfs", "data: "}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

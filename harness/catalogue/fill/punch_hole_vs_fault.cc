@@ -11,6 +11,7 @@ ScenarioEntry PunchHoleVsFaultScenario() {
   entry.summary = "a hole is punched while loads through mappings fault the same pages in";
   entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap", "xfs-4"};
   entry.bugs = {"B02", "B70"};
+  entry.holes = {{"B02", "vfs-2020", "vfs", "data: "}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

@@ -11,6 +11,8 @@ ScenarioEntry PunchHoleVsReadScenario() {
   entry.summary = "a hole is punched while buffered reads fill the same pages and another file takes blocks";
   entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap", "xfs-4"};
   entry.bugs = {"B01", "B03"};
+  entry.holes = {{"B01", "vfs-2020", "vfs", "data: "},
+                 {"B03", "ext4-immap", "ext4", "data: "}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

@@ -11,6 +11,7 @@ ScenarioEntry PunchHoleVsStoreScenario() {
   entry.summary = "a hole is punched while a store faults the page in, and another file takes the block";
   entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4", "ext4-immap", "xfs-4"};
   entry.bugs = {"B05"};
+  entry.holes = {{"B05", "vfs-2020", "vfs", ""}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 file b 4

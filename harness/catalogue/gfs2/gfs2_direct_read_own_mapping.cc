@@ -11,6 +11,8 @@ ScenarioEntry Gfs2DirectReadOwnMappingScenario() {
   entry.summary = "a direct read of a page into a mapping of that page";
   entry.filesystems = {"gfs2", "gfs2-5.15", "gfs2-5.16"};
   entry.bugs = {"B36"};
+  entry.holes = {{"B34", "gfs2-5.15", "gfs2", "deadlock: acquire glock of inode"},
+                 {"B36", "gfs2-5.16", "gfs2", "livelock"}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 task process 0

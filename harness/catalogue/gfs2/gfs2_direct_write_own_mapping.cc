@@ -11,6 +11,7 @@ ScenarioEntry Gfs2DirectWriteOwnMappingScenario() {
   entry.summary = "a direct write of a page from a mapping of that page";
   entry.filesystems = {"gfs2", "gfs2-5.16"};
   entry.bugs = {"B35"};
+  entry.holes = {{"B35", "gfs2-5.16", "gfs2", "livelock"}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 task process 0

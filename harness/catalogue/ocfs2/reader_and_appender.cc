@@ -11,6 +11,8 @@ ScenarioEntry ReaderAndAppenderScenario() {
   entry.name = "reader-and-appender";
   entry.summary = "one node reads a file that another node appends to";
   entry.filesystems = {"ocfs2", "ocfs2-naive", "ocfs2-skip-locked", "ocfs2-guard", "ocfs2-atp"};
+  entry.holes = {{"B46", "ocfs2-naive", "ocfs2", "deadlock: acquire folio"},
+                 {"B49", "ocfs2-skip-locked", "ocfs2", "livelock"}};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
 task process 0

@@ -50,6 +50,7 @@ ScenarioEntry DaxEvictLeaseScenario() {
   entry.summary = "an nfsd thread reclaims an inode whose lease only it can take back";
   entry.filesystems = {"xfs-dax", "xfs-dax-proposed"};
   entry.bugs = {"B83"};
+  entry.holes = {{"B83", "xfs-dax-proposed", "xfs-dax", ""}};
   entry.make = [] { return std::make_unique<DaxEvictLease>(); };
   return entry;
 }

@@ -46,6 +46,7 @@ ScenarioEntry DaxEvictReaddirScenario() {
   entry.summary = "readdir allocates with the directory locked, and reclaim evicts inodes";
   entry.filesystems = {"xfs-dax", "xfs-dax-proposed"};
   entry.bugs = {"B81"};
+  entry.holes = {{"B81", "xfs-dax-proposed", "xfs-dax", ""}};
   entry.make = [] { return std::make_unique<DaxEvictReaddir>(); };
   return entry;
 }
