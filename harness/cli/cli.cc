@@ -111,10 +111,14 @@ class Program {
     verb->add_option("--dir", nightly_.directory, "Folder for report.md, report.json and findings/")->capture_default_str();
     verb->add_option("--seed", nightly_.seed, "Another seed, other schedules")->capture_default_str();
     verb->add_flag("--no-confirm", nightly_.no_confirm, "Do not look for schedules that block on lock cycles that were found");
-    verb->add_flag("--canaries", nightly_.canaries, "Instead: every known bug over many seeds, and every clean file system");
-    verb->add_option("--seeds", nightly_.seeds, "Of --canaries: seeds for each bug")->capture_default_str();
-    verb->add_option("--clean", nightly_.clean, "Of --canaries: schedules of each clean file system")->capture_default_str();
-    verb->add_option("--corpus", nightly_.corpus, "Of --canaries: folder for one minimised run of each bug");
+    CLI::Option* canaries =
+        verb->add_flag("--canaries", nightly_.canaries, "Instead: every known bug over many seeds, and every clean file system");
+    const auto of_canaries = [&](const char* name, std::string& value, const char* text) {
+      verb->add_option(name, value, text)->capture_default_str()->needs(canaries);
+    };
+    of_canaries("--seeds", nightly_.seeds, "Of --canaries: seeds for each bug");
+    of_canaries("--clean", nightly_.clean, "Of --canaries: schedules of each clean file system");
+    of_canaries("--corpus", nightly_.corpus, "Of --canaries: folder for one minimised run of each bug");
     verb->add_flag("--json", nightly_.json, "Print the report as JSON");
     verb->callback([this] { command_ = [this] { return NightlyCommand(registry_, nightly_); }; });
   }

@@ -21,12 +21,15 @@ absl::StatusOr<int> Canaries(const Registry& registry, const NightlyArguments& a
   ASSIGN_OR_RETURN(options.clean_schedules, ParseCount("--clean", arguments.clean, 0));
   options.corpus = arguments.corpus;
   if (arguments.directory.empty()) return absl::InvalidArgumentError("--dir is empty");
+  RETURN_IF_ERROR(CheckFolder(arguments.directory));
+  if (!arguments.corpus.empty()) RETURN_IF_ERROR(CheckFolder(arguments.corpus));
   Progress progress(arguments.json);
   ASSIGN_OR_RETURN(const CanaryTable table, MakeCanaryTable(registry, options, progress));
   progress.Clear();
+  std::fputs(arguments.json ? RenderJson(table).c_str() : RenderMarkdown(table).c_str(), stdout);
+  std::fflush(stdout);
   RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(arguments.directory, "/canaries.md"), RenderMarkdown(table)));
   RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(arguments.directory, "/canaries.json"), RenderJson(table)));
-  std::fputs(arguments.json ? RenderJson(table).c_str() : RenderMarkdown(table).c_str(), stdout);
   return table.ok() ? kExitQuiet : kExitFindings;
 }
 
@@ -35,6 +38,7 @@ absl::StatusOr<int> Nightly(const Registry& registry, const NightlyArguments& ar
   ASSIGN_OR_RETURN(options.seconds, ParseDuration("--time", arguments.time));
   ASSIGN_OR_RETURN(options.seed, ParseCount("--seed", arguments.seed, 0));
   if (arguments.directory.empty()) return absl::InvalidArgumentError("--dir is empty");
+  RETURN_IF_ERROR(CheckFolder(arguments.directory));
   options.directory = arguments.directory;
   if (arguments.no_confirm) options.confirm_schedules = 0;
   Progress progress(arguments.json);

@@ -115,6 +115,7 @@ struct SavedFiles {
   std::vector<std::string> findings;
   std::vector<std::string> confirmations;  // "" without one
   std::vector<std::string> across;         // likewise
+  absl::Status error;                      // why some could not be saved: they are "" above
 };
 
 void PrintConfirmation(const std::optional<Confirmation>& confirmation, const std::string& file,
@@ -233,6 +234,13 @@ nlohmann::ordered_json ResultJson(const ExploreResult& result, const SavedFiles&
   return json;
 }
 
+absl::StatusOr<std::string> SaveFinding(const RunArguments& arguments, const UniqueFinding& found) {
+  if (arguments.no_save) return std::string();
+  std::string file = absl::StrCat(arguments.save, "/", CorpusFileName(found.entry));
+  RETURN_IF_ERROR(WriteCorpusEntry(file, found.entry));
+  return file;
+}
+
 // Saves the entry of a confirmed cycle and names it in the finding; "" if there is none or nothing is saved.
 template <typename Found>
 absl::StatusOr<std::string> SaveConfirmation(const RunArguments& arguments, Found* found) {
@@ -244,37 +252,22 @@ absl::StatusOr<std::string> SaveConfirmation(const RunArguments& arguments, Foun
   return file;
 }
 
-absl::StatusOr<SavedFiles> Save(const RunArguments& arguments, ExploreResult* result) {
+// What cannot be saved is printed all the same: hours may have gone into it.
+SavedFiles Save(const RunArguments& arguments, ExploreResult* result) {
   SavedFiles files;
+  const auto keep = [&](absl::StatusOr<std::string> file, std::vector<std::string>* list) {
+    files.error.Update(file.status());
+    list->push_back(file.ok() ? *std::move(file) : "");
+  };
   for (UniqueFinding& found : result->findings) {
-    files.findings.push_back(arguments.no_save ? "" : absl::StrCat(arguments.save, "/", CorpusFileName(found.entry)));
-    if (!arguments.no_save) RETURN_IF_ERROR(WriteCorpusEntry(files.findings.back(), found.entry));
-    ASSIGN_OR_RETURN(std::string file, SaveConfirmation(arguments, &found));
-    files.confirmations.push_back(std::move(file));
+    keep(SaveFinding(arguments, found), &files.findings);
+    keep(SaveConfirmation(arguments, &found), &files.confirmations);
   }
-  for (AcrossSchedules& across : result->across) {
-    ASSIGN_OR_RETURN(std::string file, SaveConfirmation(arguments, &across));
-    files.across.push_back(std::move(file));
-  }
+  for (AcrossSchedules& across : result->across) keep(SaveConfirmation(arguments, &across), &files.across);
   return files;
 }
 
-absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments) {
-  ASSIGN_OR_RETURN(const Plan plan, MakePlan(registry, arguments));
-  Progress progress(arguments.json);
-  ASSIGN_OR_RETURN(ExploreResult result,
-                   Explore(registry, plan.spec, plan.options, [&](const ExploreResult& so_far) {
-                     progress.Update([&] {
-                       return absl::StrCat(Totals(so_far), ", ", so_far.findings.size(), " findings");
-                     });
-                   }));
-  progress.Clear();
-  ASSIGN_OR_RETURN(const SavedFiles files, Save(arguments, &result));
-  const int status = result.quiet() ? kExitQuiet : kExitFindings;
-  if (arguments.json) {
-    std::printf("%s\n", ResultJson(result, files).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-    return status;
-  }
+void PrintResult(const ExploreResult& result, const SavedFiles& files, const RunArguments& arguments) {
   const Paint paint;
   for (size_t i = 0; i < result.findings.size(); ++i) {
     PrintFinding(result, result.findings[i], files.findings[i], files.confirmations[i], arguments.program, paint);
@@ -293,7 +286,27 @@ absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments)
                 arguments.keep_going ? "" : "; stopped at the first, --keep-going looks for more");
   }
   if (!result.fault_coverage.empty()) std::printf("%s\n", result.fault_coverage.c_str());
-  return status;
+}
+
+absl::StatusOr<int> Run(const Registry& registry, const RunArguments& arguments) {
+  ASSIGN_OR_RETURN(const Plan plan, MakePlan(registry, arguments));
+  if (!arguments.no_save) RETURN_IF_ERROR(CheckFolder(arguments.save));
+  Progress progress(arguments.json);
+  ASSIGN_OR_RETURN(ExploreResult result,
+                   Explore(registry, plan.spec, plan.options, [&](const ExploreResult& so_far) {
+                     progress.Update([&] {
+                       return absl::StrCat(Totals(so_far), ", ", so_far.findings.size(), " findings");
+                     });
+                   }));
+  progress.Clear();
+  const SavedFiles files = Save(arguments, &result);
+  if (arguments.json) {
+    std::printf("%s\n", ResultJson(result, files).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    PrintResult(result, files, arguments);
+  }
+  RETURN_IF_ERROR(files.error);
+  return result.quiet() ? kExitQuiet : kExitFindings;
 }
 
 }  // namespace

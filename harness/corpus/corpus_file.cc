@@ -72,6 +72,22 @@ uint32_t NameHash(const CorpusEntry& entry) {
 
 }  // namespace
 
+absl::Status CheckFolder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path nearest = std::filesystem::absolute(path, error);
+  while (!error && !std::filesystem::exists(std::filesystem::symlink_status(nearest, error))) {
+    if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory) break;
+    error.clear();
+    nearest = nearest.parent_path();
+  }
+  if (error) return ErrnoStatus(nearest.string(), "cannot look at", error.value());
+  if (!std::filesystem::is_directory(nearest, error)) {
+    return ErrnoStatus(path, absl::StrCat("cannot be a folder, ", nearest.string(), " is in the way"), ENOTDIR);
+  }
+  if (access(nearest.c_str(), W_OK | X_OK) != 0) return ErrnoStatus(path, "cannot make files there", errno);
+  return absl::OkStatus();
+}
+
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view text) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   std::error_code error;

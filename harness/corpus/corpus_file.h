@@ -30,6 +30,9 @@ std::string CorpusFileName(const CorpusEntry& entry);
 // folder without entries.
 absl::StatusOr<std::vector<std::string>> ListCorpusFiles(const std::vector<std::string>& paths);
 
+// Whether files can be made in `path`, which need not exist yet, as far as that can be told without making anything.
+absl::Status CheckFolder(const std::string& path);
+
 // Any text, atomically: reports too.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view text);
 absl::StatusOr<std::string> ReadFileBounded(const std::string& path, int64_t bytes_max);
