@@ -241,7 +241,6 @@ int TaskExecutor::Execute(const FileOperation& operation) {
     case FileOperationKind::kProtect:
     case FileOperationKind::kFork:
     case FileOperationKind::kReaddir:
-    case FileOperationKind::kRename:
     case FileOperationKind::kReplace:
     case FileOperationKind::kShrinkInodes:
     case FileOperationKind::kFreeze: return ENOSYS;
@@ -257,6 +256,11 @@ int TaskExecutor::Execute(const FileOperation& operation) {
     case FileOperationKind::kMapUnmap: return MapUnmap();
     case FileOperationKind::kDedupe: return Dedupe(operation);
     case FileOperationKind::kLink: return Link(operation);
+    case FileOperationKind::kRename: {  // both are in one directory here
+      const std::string& other = files_.file(operation.other_file).name;
+      const int directory = files_.directory_fd();
+      return Result(renameat2(directory, file.name.c_str(), directory, other.c_str(), RENAME_EXCHANGE));
+    }
   }
   return ENOSYS;
 }

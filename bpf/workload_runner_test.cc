@@ -65,10 +65,13 @@ TEST_F(WorkloadRunnerTest, ExecutesEveryKindOfOperationInSeveralProcesses) {
   std::vector<FileOperation> all;
   for (const Kind kind : AllFileOperationKinds()) {
     all.push_back({.kind = kind, .file = 0, .offset_cells = 4, .length_cells = 4, .other_file = 1});
+    if (kind == Kind::kReplace) all.back().file = 2;
     if (!HasRange(kind) && kind != Kind::kTruncate) all.back().offset_cells = all.back().length_cells = 0;
     if (kind == Kind::kTruncate) all.back().length_cells = 0;
   }
-  const absl::Status status = Run(TwoFiles({all, all, all}, {0, 1, 1}));
+  Workload workload = TwoFiles({all, all, all}, {0, 1, 1});
+  workload.files.push_back({"c", 16, false});
+  const absl::Status status = Run(workload);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_THAT(pids_, SizeIs(2));
   EXPECT_EQ(statistics_->operations(), 3 * all.size());
