@@ -51,6 +51,7 @@ struct Request {
   uint32_t block = 0;
   Folio* folio = nullptr;
   DirectSegment* segment = nullptr;
+  bool cow = false;        // write-back: the block takes the place of a shared one when it is written
   bool* done = nullptr;    // set, and World::io_done woken, instead of unlocking the folio (synchronous read)
   bool* failed = nullptr;
   void (*end_io)(World&, Request&, bool error) = nullptr;

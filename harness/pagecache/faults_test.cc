@@ -142,6 +142,23 @@ TEST_F(FaultsTest, ATornDirectWriteIsAnErrorAndShowsNothingOfANewBlock) {
   });
 }
 
+TEST_F(FaultsTest, AFailedCopyOnWriteLeavesTheSharedBlockInItsPlace) {
+  Begin({ChoiceKind::kIoError, ChoiceKind::kIoTorn});
+  InTask([this] {
+    EXPECT_EQ(world_->Clone(a(), b(), 0, 4, 0).cells_done, 4u);
+    const std::vector<Stamp> data = Stamps(StampKind::kWrite, 2, 0, 4, 1);
+    EXPECT_EQ(world_->Write(*mm_, At(b(), 0, 4, data)).cells_done, 4u);
+    Answer(ChoiceKind::kIoError, {1});
+    Answer(ChoiceKind::kIoTorn, {2});
+    EXPECT_EQ(world_->Fsync(b()).error, Error::kIo);
+    EXPECT_THAT(OnDisk(a(), 0, 4), ElementsAreArray(Initial(1, 0, 4)));
+    EXPECT_THAT(OnDisk(b(), 0, 4), ElementsAreArray(Initial(1, 0, 4)));
+    EXPECT_EQ(world_->Fsync(b()).error, Error::kOk);
+    EXPECT_THAT(OnDisk(a(), 0, 4), ElementsAreArray(Initial(1, 0, 4)));
+    EXPECT_THAT(OnDisk(b(), 0, 4), ElementsAreArray(data));
+  });
+}
+
 TEST_F(FaultsTest, OnlyAFailingWriteIsTorn) {
   Begin({ChoiceKind::kIoError, ChoiceKind::kIoTorn});
   InTask([this] {

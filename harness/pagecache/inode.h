@@ -128,7 +128,7 @@ class Inode {
   InodeState state = InodeState::kLive;
   DroppedRange dropped;
   LastOperation last_operation;
-  uint32_t cow_blocks = 0;  // that direct writes in flight will put in the place of shared ones
+  uint32_t cow_blocks = 0;  // that writes in flight will put in the place of shared ones
   // How often a folio of each page has been dirtied: a direct write sees from it that the cache was written meanwhile.
   std::array<uint32_t, kFilePagesMax> dirtied{};
   std::unique_ptr<FileSystemInodeState> fs_state;  // of the file system; null if it has none

@@ -182,6 +182,10 @@ class Checker {
       if (inode.node != 0) continue;  // one disk inode for all nodes
       for (uint32_t page = 0; page < kFilePagesMax; ++page) {
         const Extent& extent = inode.extents[page];
+        if (quiescent_ && extent.kind == ExtentKind::kDelalloc && !DirtyOnSomeNode(inode, page)) {
+          Report("S6", "no block stays reserved for a page that is not dirty",
+                 absl::StrCat("page ", page, " of inode ", inode.number));
+        }
         if (!extent.has_block()) continue;
         ++mapped;
         const uint32_t owner = allocator.owner(extent.block);
@@ -195,6 +199,14 @@ class Checker {
       Report("S6", "every allocated block is mapped",
              absl::StrCat(allocator.allocated(), " blocks allocated, ", mapped, " mapped"));
     }
+  }
+
+  bool DirtyOnSomeNode(const Inode& inode, uint32_t page) const {
+    for (int node = 0; node < world_.options().nodes; ++node) {
+      const Folio* folio = world_.OnNode(inode, node).mapping.pages[page];
+      if (folio != nullptr && folio->dirty) return true;
+    }
+    return false;
   }
 
   const World& world_;

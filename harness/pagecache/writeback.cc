@@ -9,11 +9,20 @@
 namespace ordeal::pagecache {
 namespace {
 
+// Until here others read what the shared block holds.
+void EndCopyOnWrite(World& world, Inode& inode, Extent& extent, uint32_t block, bool error) {
+  --inode.cow_blocks;
+  if (error) return world.allocator().Free(block, inode.disk.number);
+  if (extent.has_block()) world.allocator().FreeBusy(extent.block, inode.disk.number);
+  extent = {ExtentKind::kWritten, block};
+}
+
 // The extent becomes written before the write-back bit clears, so that nobody reads zeros from it in between.
 void EndWriteback(World& world, Request& request, bool error) {
   Folio& folio = *request.folio;
   AddressSpace& mapping = *folio.mapping;
   Extent& extent = mapping.host.extents[folio.index];
+  if (request.cow) EndCopyOnWrite(world, mapping.host, extent, request.block, error);
   if (error) {
     ++mapping.wb_err;
     Filemap(world).SetDirty(folio);
@@ -26,13 +35,13 @@ void EndWriteback(World& world, Request& request, bool error) {
 
 }  // namespace
 
-// A dirty page has its block, or its copy of a shared one, reserved.
+// A page that is dirty or being written has its block, or its copy of a shared one, reserved.
 bool Writeback::NeedsBlock(const Inode& inode, uint32_t page) const {
   const Extent& extent = inode.extents[page];
   if (extent.kind == ExtentKind::kHole) return true;
   const Folio* folio = inode.mapping.pages[page];
-  const bool dirty = folio != nullptr && folio->dirty;
-  return extent.has_block() && world_.allocator().CopiesOnWrite(extent.block) && !dirty;
+  const bool reserved = folio != nullptr && (folio->dirty || folio->writeback.is_set());
+  return extent.has_block() && world_.allocator().CopiesOnWrite(extent.block) && !reserved;
 }
 
 Error Writeback::Reserve(Inode& inode, uint32_t page) {
@@ -100,14 +109,11 @@ void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
   folio.dirty = false;
 }
 
-uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
+uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page, bool* cow) {
   const FreezeGuard guard(world_, FreezeLevel::kInternal);
   inode.extent_lock.LockExclusive();
   Extent& extent = inode.extents[page];
-  if (extent.has_block() && world_.allocator().CopiesOnWrite(extent.block)) {  // copy on write
-    world_.allocator().Free(extent.block, inode.disk.number);
-    extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode.disk.number)};
-  }
+  *cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
   if (!extent.has_block()) {
     if (extent.kind == ExtentKind::kHole) {
       world_.NoteViolation("S4", "a dirty folio has a reserved or allocated block",
@@ -115,7 +121,8 @@ uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page) {
     }
     extent = {ExtentKind::kUnwritten, world_.allocator().Allocate(inode.disk.number)};
   }
-  const uint32_t block = extent.block;
+  if (*cow) ++inode.cow_blocks;
+  const uint32_t block = *cow ? world_.allocator().Allocate(inode.disk.number) : extent.block;
   inode.extent_lock.UnlockExclusive();
   return block;
 }
@@ -132,12 +139,13 @@ void Writeback::Start(Inode& inode, Folio& folio) {
   for (uint32_t c = 0; c < kPageCells; ++c) {
     if (first + c >= inode.i_size) folio.cells[c] = Stamp::Zero();
   }
-  const uint32_t block = AllocateBlock(inode, folio.index);
+  bool cow = false;
+  const uint32_t block = AllocateBlock(inode, folio.index, &cow);
   folio.writeback.Set();
   folio.dirty_tag = folio.dirty;
   world_.memory().Get(folio);
   world_.device().Submit(
-      {.kind = RequestKind::kWriteback, .block = block, .folio = &folio, .end_io = &EndWriteback});
+      {.kind = RequestKind::kWriteback, .block = block, .folio = &folio, .cow = cow, .end_io = &EndWriteback});
   folio.lock.Unlock();
 }
 

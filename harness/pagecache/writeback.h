@@ -29,7 +29,7 @@ class Writeback {
  private:
   bool NeedsBlock(const Inode& inode, uint32_t page) const;
   void ClearDirtyForIo(Inode& inode, Folio& folio);
-  uint32_t AllocateBlock(Inode& inode, uint32_t page);
+  uint32_t AllocateBlock(Inode& inode, uint32_t page, bool* cow);
 
   World& world_;
 };

@@ -17,7 +17,7 @@ constexpr FaultEntry kFaults[] = {
     {"io-delay", ChoiceKind::kIoDelay, 50, 50, "a block request completes later than submitted, and out of order"},
     {"reader-steal", ChoiceKind::kReaderSteal, 50, 50, "a reader passes queued writers, where rw-semaphores allow it"},
     {"io-short", ChoiceKind::kIoShort, 25, 25, "a direct I/O transfers fewer blocks than asked"},
-    {"io-torn", ChoiceKind::kIoTorn, 25, 25, "a failing write reaches the device in part"},
+    {"io-torn", ChoiceKind::kIoTorn, 50, 50, "a failing write reaches the device in part"},
     {"device-full", ChoiceKind::kDeviceFull, 15, 25, "no block is free (ENOSPC)"},
     {"user-page", ChoiceKind::kUserPage, 25, 25, "a page of user memory is not present any more, or is a bad address"},
     {"trylock", ChoiceKind::kTrylock, 25, 25, "a trylock fails although the lock is free"},
