@@ -118,6 +118,7 @@ absl::StatusOr<ExploreResult> Explore(const Registry& registry, const ScenarioSp
   ASSIGN_OR_RETURN(ScenarioSpec spec, registry.Resolve(unresolved));
   ASSIGN_OR_RETURN(const std::unique_ptr<ChoiceSource> strategy, MakeStrategy(options.strategy, options.seed));
   FaultPlan plan(options.seed, strategy.get());
+  for (const auto& [kind, probability] : options.fault_probabilities) plan.Set(kind, probability);
   FailNth fail_nth(strategy.get(), {.schedules = options.fail_nth});
   ChoiceSource* faults = spec.faults.empty() ? strategy.get() : &plan;
   if (options.fail_nth > 0) faults = &fail_nth;

@@ -14,12 +14,14 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "harness/campaign/confirm.h"
 #include "harness/corpus/corpus_entry.h"
 #include "harness/scenario/scenario.h"
+#include "injectors/fault/fault_plan.h"
 
 namespace ordeal {
 
@@ -34,6 +36,7 @@ struct ExploreOptions {
   // Fail every fault point of the first fail_nth schedules once, instead of faults at random; 0: at random. schedules_max does
   // not count then.
   uint64_t fail_nth = 0;
+  std::vector<std::pair<ChoiceKind, FaultPlan::Probability>> fault_probabilities;  // instead of those of Faults()
   uint64_t confirm_schedules = 200;  // directed ones for each new lock cycle; 0: confirm nothing
 };
 

@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "harness/corpus/corpus_entry.h"
-#include "injectors/fault/fault_plan.h"
+#include "lockdep/support/status_macros.h"
 
 namespace ordeal {
 namespace {
@@ -69,13 +69,12 @@ absl::StatusOr<double> ParseDuration(const std::string& option, const std::strin
   return value * unit;
 }
 
-absl::StatusOr<FaultSet> ParseFaults(const std::string& text) {
-  FaultSet faults;
-  if (text == "none") return faults;
-  if (text == "all") return FaultSet::All();
-  const std::vector<std::string> names = SplitList({text});
-  for (const std::string& name : names) {
-    if (SetFault(name, &faults)) continue;
+namespace {
+
+absl::Status AddFault(absl::string_view text, FaultArguments* faults) {
+  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  const std::string& name = parts.front();
+  if (!SetFault(name, &faults->set)) {
     std::vector<std::string> known = {"all", "none"};
     for (const FaultEntry& entry : Faults()) known.push_back(entry.name);
     const std::string nearest = NearestName(name, known);
@@ -83,6 +82,27 @@ absl::StatusOr<FaultSet> ParseFaults(const std::string& text) {
                                             nearest.empty() ? absl::StrCat("; known: ", absl::StrJoin(known, ", "))
                                                             : absl::StrCat("; did you mean '", nearest, "'?")));
   }
+  if (parts.size() == 1) return absl::OkStatus();
+  uint32_t percent[2] = {0, 100};  // fires, activated
+  bool good = parts.size() <= 3;
+  for (size_t i = 1; good && i < parts.size(); ++i) good = absl::SimpleAtoi(parts[i], &percent[i - 1]) && percent[i - 1] <= 100;
+  if (!good) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--faults: '", text, "' must be NAME, NAME:PERCENT or NAME:PERCENT:PERCENT-OF-SITES, each 0 to 100"));
+  }
+  faults->probabilities.push_back(
+      {FindFault(name)->kind, {.activated_percent = percent[1], .fires_percent = percent[0]}});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<FaultArguments> ParseFaults(const std::string& text) {
+  FaultArguments faults;
+  if (text == "none") return faults;
+  if (text == "all") return FaultArguments{FaultSet::All(), {}};
+  const std::vector<std::string> names = SplitList({text});
+  for (const std::string& name : names) RETURN_IF_ERROR(AddFault(name, &faults));
   if (names.empty()) return absl::InvalidArgumentError("--faults is empty; use --faults=none for no faults");
   return faults;
 }

@@ -35,12 +35,26 @@ TEST(ArgumentsTest, CountsHaveBounds) {
 }
 
 TEST(ArgumentsTest, FaultsAreAListOrAllOrNone) {
-  EXPECT_EQ(*ParseFaults("none"), FaultSet{});
-  EXPECT_EQ(*ParseFaults("all"), FaultSet::All());
-  EXPECT_EQ(*ParseFaults("io-error,allocation"), (FaultSet{ChoiceKind::kIoError, ChoiceKind::kAllocation}));
+  EXPECT_EQ(ParseFaults("none")->set, FaultSet{});
+  EXPECT_EQ(ParseFaults("all")->set, FaultSet::All());
+  EXPECT_EQ(ParseFaults("io-error,allocation")->set, (FaultSet{ChoiceKind::kIoError, ChoiceKind::kAllocation}));
   EXPECT_THAT(std::string(ParseFaults("io-eror").status().message()), HasSubstr("did you mean 'io-error'?"));
   EXPECT_THAT(std::string(ParseFaults("plague").status().message()), HasSubstr("known: all, none, allocation"));
   EXPECT_FALSE(ParseFaults(",").ok());
+}
+
+TEST(ArgumentsTest, AFaultMayHaveItsProbabilities) {
+  const auto faults = ParseFaults("io-error:5,allocation:10:20,io-delay");
+  ASSERT_TRUE(faults.ok()) << faults.status();
+  EXPECT_EQ(faults->set, (FaultSet{ChoiceKind::kIoError, ChoiceKind::kAllocation, ChoiceKind::kIoDelay}));
+  ASSERT_EQ(faults->probabilities.size(), 2u);
+  EXPECT_EQ(faults->probabilities[0].second.fires_percent, 5u);
+  EXPECT_EQ(faults->probabilities[0].second.activated_percent, 100u);
+  EXPECT_EQ(faults->probabilities[1].first, ChoiceKind::kAllocation);
+  EXPECT_EQ(faults->probabilities[1].second.activated_percent, 20u);
+  for (const char* text : {"io-error:", "io-error:101", "io-error:-1", "io-error:5:", "io-error:1:2:3", "io-error:x"}) {
+    EXPECT_THAT(std::string(ParseFaults(text).status().message()), HasSubstr("must be NAME, NAME:PERCENT or")) << text;
+  }
 }
 
 TEST(ArgumentsTest, ListsAreSplitAtCommas) {

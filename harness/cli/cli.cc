@@ -82,7 +82,8 @@ class Program {
     verb->add_option("--fs", run_.filesystem, "File system; the scenario's first when left out");
     verb->add_option("--bug", run_.bugs, "Bugs to switch on, by id or name: B01,B02")->allow_extra_args(false);
     verb->add_option("--strategy", run_.strategy, "random, or pct:DEPTH")->capture_default_str();
-    verb->add_option("--faults", run_.faults, "Faults, comma separated, or 'all' or 'none'; the scenario's own when left out");
+    verb->add_option("--faults", run_.faults,
+                     "Faults, comma separated, or 'all' or 'none'; NAME:PERCENT says how often; the scenario's own when left out");
     verb->add_option("--schedules", run_.schedules, "At most so many schedules; 10000 without --time");
     verb->add_option("--time", run_.time, "At most so long: 30s, 2m, 8h");
     verb->add_option("--seed", run_.seed, "Schedule n of a seed is always the same")->capture_default_str();

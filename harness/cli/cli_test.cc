@@ -155,6 +155,15 @@ TEST_F(CliTest, LockTraceOfAReplayIsJudgedAgain) {
   ExpectUsageError({"replay", file, file, "--lock-trace=run.trace"}, "--lock-trace is the trace of one run");
 }
 
+TEST_F(CliTest, FaultsFireAsOftenAsAsked) {
+  const auto digest = [&](const std::string& faults) {
+    return json::parse(Run({"run", "punch-hole-vs-read", "--schedules=100", "--json", "--faults=" + faults}).out)["trace_digest"];
+  };
+  const json never = digest("io-error:0");
+  EXPECT_EQ(never, digest("io-error:100:0"));
+  EXPECT_NE(never, digest("io-error:100"));
+}
+
 // docs/mails.md: every command finds what stands behind it, or nothing.
 TEST_F(CliTest, TheFiveMailsAreRunsAsWritten) {
   std::ifstream page(ORDEAL_SOURCE_DIR "/docs/mails.md");

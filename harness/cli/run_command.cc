@@ -37,7 +37,9 @@ absl::StatusOr<Plan> MakePlan(const Registry& registry, const RunArguments& argu
   if (arguments.faults.empty()) {
     plan.spec.faults = registry.FindScenario(plan.spec.scenario)->default_faults;
   } else {
-    ASSIGN_OR_RETURN(plan.spec.faults, ParseFaults(arguments.faults));
+    ASSIGN_OR_RETURN(FaultArguments faults, ParseFaults(arguments.faults));
+    plan.spec.faults = faults.set;
+    plan.options.fault_probabilities = std::move(faults.probabilities);
   }
   plan.options.strategy = arguments.strategy;
   ASSIGN_OR_RETURN(plan.options.seed, ParseCount("--seed", arguments.seed, 0));
