@@ -32,6 +32,7 @@ inline constexpr uint64_t kFindSchedules = 4'000;
 
 inline ScenarioSpec SpecOf(const ScenarioEntry& entry, const std::string& filesystem, std::vector<std::string> bugs = {}) {
   ScenarioSpec spec{.scenario = entry.name, .filesystem = filesystem, .bugs = std::move(bugs)};
+  spec.faults = entry.default_faults;
   if (const FileSystemType* type = FindFileSystemType(filesystem); type != nullptr) spec.filesystem_type = *type;
   return spec;
 }

@@ -56,6 +56,7 @@ void Trial::Perform(const TrialTask& task, const Op& op) {
   if (op.buffer_file >= 0) io.buffer = {&File(op.buffer_file), op.buffer_offset};
 
   const int64_t start = Tick();
+  const uint32_t size_before = file.i_size;
   Result r;
   switch (op.kind) {
     case OpKind::kRead: r = world_->Read(mm, io); break;
@@ -80,6 +81,17 @@ void Trial::Perform(const TrialTask& task, const Op& op) {
   }
   const int64_t end = Tick();
   Judge(op, r, stamps, start, end);
+  if (op.kind == OpKind::kStore) RecordStore(op, r, stamps, std::min(size_before, file.i_size), start, end);
+}
+
+// What is stored behind the end of file may be zeroed at any time.
+void Trial::RecordStore(const Op& op, const Result& r, const std::vector<Stamp>& stamps, uint32_t size, int64_t start,
+                        int64_t end) {
+  for (uint32_t i = 0; i < r.cells_done; ++i) {
+    const bool behind = op.offset + i >= size;
+    RecordWrites(op.file, op.offset, stamps, i, i + 1, start, end, behind);
+    if (behind) history_.Write(Uid(op.file), op.offset + i, Stamp::Zero(), start, end, true);
+  }
 }
 
 void Trial::Judge(const Op& op, const Result& r, const std::vector<Stamp>& stamps, int64_t start, int64_t end) {
@@ -106,9 +118,6 @@ void Trial::Judge(const Op& op, const Result& r, const std::vector<Stamp>& stamp
       if (torn) RecordWrites(op.file, op.offset, stamps, done, op.length, start, end, true);
       break;
     }
-    case OpKind::kStore:
-      RecordWrites(op.file, op.offset, stamps, 0, done, start, end, false);
-      break;
     case OpKind::kTruncate:
       if (r.error != Error::kOk) break;
       for (uint32_t c = op.offset; c < pagecache::kFilePagesMax * kPageCells; ++c) {

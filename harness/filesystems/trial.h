@@ -99,6 +99,8 @@ class Trial {
 
  private:
   void Perform(const TrialTask& task, const Op& op);
+  void RecordStore(const Op& op, const pagecache::Result& r, const std::vector<pagecache::Stamp>& stamps, uint32_t size,
+                   int64_t start, int64_t end);
   void Judge(const Op& op, const pagecache::Result& result, const std::vector<pagecache::Stamp>& stamps, int64_t start,
              int64_t end);
   void JudgeExpectations();

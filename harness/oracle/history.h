@@ -107,6 +107,9 @@ struct FinalState {
 struct Promises {
   bool atomic_calls = false;     // a buffered read sees each buffered write wholly or not at all (XFS)
   bool short_transfers = false;  // faults are on: a read may stop short inside the file
+  // What was stored behind the end of file, through a mapping of the last page, is gone when the file grows over it. (XFS; ext4
+  // does not before 6.14.)
+  bool zeroes_tail = false;
 };
 
 struct History {

@@ -126,6 +126,7 @@ DataViolationKind HistoryJudge::Classify(const Sight& sight, bool quiescent, int
   for (const Version& version : versions_.of(sight.at)) {
     if (!versions_.Matches(sight.at, version, sight.value)) continue;
     known = true;
+    if (versions_.Erased(sight.at, sight.interval, version)) return DataViolationKind::kExposure;
     const Version* found = versions_.Hider(sight.at, sight.interval, version);
     if (found != nullptr) hider = found;
   }

@@ -171,6 +171,23 @@ TEST(JudgeTest, FindsAReadBeyondTheEnd) {
   EXPECT_THAT(past.Signatures(), IsEmpty());
 }
 
+TEST(JudgeTest, WhatWasStoredBehindTheEndIsGoneWhenTheFileHasGrownOverIt) {
+  Past past;
+  past.Add(FileOperationKind::kStore, 9, 1, 1, 2);
+  past.Add(FileOperationKind::kTruncate, 12, 0, 3, 6);
+  past.Read(8, 7, 8, {Zero(), Data(1, 9)});
+  EXPECT_THAT(past.Signatures(), IsEmpty());  // not promised everywhere
+  past.history.promises.zeroes_tail = true;
+  EXPECT_THAT(past.Signatures(), ElementsAre("exposure: read"));
+  past.history.events[0].end = 4;  // it may have come after the zeroing
+  EXPECT_THAT(past.Signatures(), IsEmpty());
+  past.history.events[0].end = 2;
+  past.history.events[1].operation.offset_cells = 9;  // to the cell before it
+  past.history.events[2].observed.pop_back();
+  past.history.events[2].completed_cells = past.history.events[2].operation.length_cells = 1;
+  EXPECT_THAT(past.Signatures(), IsEmpty());
+}
+
 TEST(JudgeTest, SplitCallsCountOnlyWhereCallsAreAtomic) {
   Past past;
   past.Add(FileOperationKind::kWrite, 0, 4, 1, 4);

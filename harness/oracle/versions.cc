@@ -175,6 +175,7 @@ void VersionTable::AddWritten(const OperationEvent& event, Version version) {
     // A store beyond the end of the file is seen through the mapping for a while and obliges nobody.
     if (operation.kind == FileOperationKind::kStore) {
       version.certain = done && SurelyInside(at, {event.start, event.end});
+      version.behind_end = history_->promises.zeroes_tail && SurelyOutside(at, {event.start, event.end});
     }
     if (copies) version.source = {operation.buffer_file, operation.buffer_offset_cells + i};
     Add(at, version);
@@ -240,6 +241,13 @@ bool VersionTable::Allows(CellAt at, Interval reader, const CellValue& value) co
     if (Matches(at, version, value) && Visible(at, reader, version)) return true;
   }
   return false;
+}
+
+bool VersionTable::GrownOver(CellAt at, uint64_t after, uint64_t before) const {
+  return std::any_of(sizes_.begin(), sizes_.end(), [&](const SizeChange& change) {
+    return !change.shrinks && change.certain && change.file == at.file && change.size > at.cell && change.start > after &&
+           change.end < before;
+  });
 }
 
 bool VersionTable::SurelyInside(CellAt at, Interval interval) const {

@@ -41,6 +41,7 @@ struct Version {
   uint64_t end = 0;
   Content content = Content::kInitial;
   bool certain = true;
+  bool behind_end = false;  // a store behind the end of file, for certain
   CellAt source;  // kCopy and kMoved (collapse, insert): whose value it took during [start, end]
 };
 
@@ -59,7 +60,11 @@ class VersionTable {
   const Version* Hider(CellAt at, Interval reader, const Version& version) const;
   // The reader may see `version`.
   bool Visible(CellAt at, Interval reader, const Version& version) const {
-    return version.start < reader.end && Hider(at, reader, version) == nullptr;
+    return version.start < reader.end && !Erased(at, reader, version) && Hider(at, reader, version) == nullptr;
+  }
+  // It was stored behind the end of file before an operation that let the file grow over it, and which has ended.
+  bool Erased(CellAt at, Interval reader, const Version& version) const {
+    return version.behind_end && GrownOver(at, version.end, reader.start);
   }
   // What was at the cell before is gone, by an operation that is about blocks.
   bool Removes(const Version& version) const {
@@ -88,6 +93,7 @@ class VersionTable {
     bool shrinks;
   };
 
+  bool GrownOver(CellAt at, uint64_t after, uint64_t before) const;
   void MeasureFiles();
   void AddEvent(int index, const OperationEvent& event);
   void AddWritten(const OperationEvent& event, Version version);

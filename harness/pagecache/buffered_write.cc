@@ -7,6 +7,7 @@
 #include "harness/pagecache/freeze.h"
 #include "harness/pagecache/page_cache.h"
 #include "harness/pagecache/truncate.h"
+#include "harness/pagecache/write_mapping.h"
 #include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
@@ -25,7 +26,12 @@ bool FaultsUnderPageLock(const World& world) {
 class BufferedWrite {
  public:
   BufferedWrite(World& world, Mm& mm, const Io& io)
-      : world_(world), mm_(mm), io_(io), inode_(*io.file), mapped_(io.buffer.mapping != nullptr) {}
+      : world_(world),
+        mm_(mm),
+        io_(io),
+        inode_(*io.file),
+        mapped_(io.buffer.mapping != nullptr),
+        mapping_(world, inode_) {}
 
   void Run(Result* result);
 
@@ -35,6 +41,13 @@ class BufferedWrite {
   Error FillAndReserve(Folio& folio, uint32_t cells);
   uint32_t Copy(Folio& folio, uint32_t at, uint32_t cells, Result* result, Error* error);
   void End(Folio& folio, uint32_t at, uint32_t copied);
+  bool Map(uint32_t at);
+  void EndMapping(uint32_t at);
+  bool Stale(uint32_t page) const;
+  bool ReadsAsZeros(uint32_t page) const {
+    return world_.fs().MapsBeforeFolioLock() && !mapping_.HasData(page);
+  }
+  uint32_t end() const { return io_.offset_cells + io_.length_cells; }
   uint32_t BufferCell(uint32_t at) const { return io_.buffer.offset_cells + at - io_.offset_cells; }
 
   World& world_;
@@ -42,6 +55,8 @@ class BufferedWrite {
   const Io& io_;
   Inode& inode_;
   const bool mapped_;
+  WriteMapping mapping_;      // of file systems that map before they lock
+  uint32_t mapped_from_ = 0;  // cell
 };
 
 void BufferedWrite::Run(Result* result) {
@@ -50,20 +65,37 @@ void BufferedWrite::Run(Result* result) {
     if (world_.fs().async_direct_io() == AsyncDirectIoRule::kMayExtend) inode_.dio.WaitZero();
     result->error = Truncation(world_).ZeroToPageEnd(inode_, inode_.i_size);
   }
-  const uint32_t end = io_.offset_cells + io_.length_cells;
   int fruitless = 0;
-  while (result->error == Error::kOk && io_.offset_cells + result->cells_done < end) {
+  while (result->error == Error::kOk && io_.offset_cells + result->cells_done < end()) {
     const uint32_t at = io_.offset_cells + result->cells_done;
-    const uint32_t cells = std::min(end, (PageOf(at) + 1) * kPageCells) - at;
+    const uint32_t cells = std::min(end(), (PageOf(at) + 1) * kPageCells) - at;
     result->error = WriteChunk(at, cells, result);
     fruitless = io_.offset_cells + result->cells_done == at ? fruitless + 1 : 0;
     if (fruitless == kFruitlessCopiesMax) result->error = Error::kNoMemory;
     if (world_.task().pagefault_disabled == 0) world_.BalanceDirtyPages();
   }
+  EndMapping(io_.offset_cells + result->cells_done);
+}
+
+// The rest of the write, from the cell on. False: there is no space.
+bool BufferedWrite::Map(uint32_t at) {
+  EndMapping(at);
+  mapped_from_ = at;
+  return mapping_.Begin(PageOf(at), PagesFor(end()));
+}
+
+// The page of `at` has data unless the mapping began there.
+void BufferedWrite::EndMapping(uint32_t at) { mapping_.End(at == mapped_from_ ? PageOf(at) : PagesFor(at)); }
+
+// B12: what was looked up is used whatever has happened since.
+bool BufferedWrite::Stale(uint32_t page) const {
+  if (!world_.fs().MapsBeforeFolioLock() || world_.bugs().Has(Bug::kB12StaleIomap)) return false;
+  return !mapping_.Valid(page);
 }
 
 // Copies some cells of one page; none if the source page has gone again since it was faulted in: then it is done again.
 Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
+  if (world_.fs().MapsBeforeFolioLock() && !mapping_.Covers(PageOf(at)) && !Map(at)) return Error::kNoSpace;
   const bool prefault = world_.task().pagefault_disabled == 0 && !FaultsUnderPageLock(world_);
   if (mapped_ && prefault) {
     const uint32_t readable = UserMemory(world_, mm_).FaultInReadable(*io_.buffer.mapping, BufferCell(at), cells);
@@ -82,7 +114,7 @@ Error BufferedWrite::WriteChunk(uint32_t at, uint32_t cells, Result* result) {
   }
   if (copied > 0) {
     End(*folio, at, copied);
-  } else {
+  } else if (!world_.fs().MapsBeforeFolioLock()) {  // the end of the mapping gives it back
     Writeback(world_).Unreserve(inode_, *folio);
   }
   world_.fs().FolioWritten(world_, *folio);
@@ -101,6 +133,13 @@ Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
   for (;;) {
     if (const Error error = world_.fs().WriteBegin(world_, inode_, page); error != Error::kOk) return error;
     Folio* folio = Filemap(world_).GetLocked(inode_.mapping, page);
+    if (folio != nullptr && Stale(page)) {
+      folio->lock.Unlock();
+      world_.memory().Put(*folio);
+      world_.fs().WriteEnd(world_, inode_, page);
+      if (!Map(at)) return Error::kNoSpace;
+      continue;
+    }
     Error error = folio == nullptr ? Error::kNoMemory : world_.fs().PrepareWrite(world_, *folio);
     const bool truncated = error == Error::kTruncatedPage;
     if (error == Error::kOk) error = FillAndReserve(*folio, cells);
@@ -120,7 +159,9 @@ Error BufferedWrite::Begin(uint32_t at, uint32_t cells, Folio** found) {
 Error BufferedWrite::FillAndReserve(Folio& folio, uint32_t cells) {
   Error error = Error::kOk;
   if (!folio.uptodate && cells != kPageCells) {
-    error = Filemap(world_).ReadLocked(folio);
+    const bool zeros = ReadsAsZeros(folio.index);
+    if (zeros) folio.cells.fill(Stamp::Zero());
+    if (!zeros) error = Filemap(world_).ReadLocked(folio);
     if (error == Error::kOk) folio.uptodate = true;
   }
   if (error == Error::kOk) error = Writeback(world_).Reserve(inode_, folio.index);

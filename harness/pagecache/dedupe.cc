@@ -47,10 +47,9 @@ Error DedupeCompare::ReadPage(Inode& inode, uint32_t page, Folio** found) {
   return error;
 }
 
-// Which folio is locked first. B66: the first argument's. B66b: that with the lower index, whatever the files.
+// Which folio is locked first. B66: the first argument's.
 bool DedupeCompare::Swap(const Inode& a, uint32_t a_page, const Inode& b, uint32_t b_page) const {
   if (world_.bugs().Has(Bug::kB66DedupePageOrder)) return false;
-  if (world_.bugs().Has(Bug::kB66bDedupeEqualIndex)) return a_page > b_page;
   return a.number > b.number || (&a == &b && a_page > b_page);
 }
 

@@ -251,6 +251,8 @@ uint64_t DirectIo::Dirtied() const {
 
 void DirectIo::InvalidateAgain(Result* result) {
   if (world_.bugs().Has(Bug::kB14InvalidateOnlyBefore) || !world_.fs().InvalidatesAfterDirectWrite()) return;
+  // B17b: one that failed is thought to have changed nothing.
+  if (result->error != Error::kOk && world_.bugs().Has(Bug::kB17bNoInvalidateAfterError)) return;
   if (Truncation(world_).Invalidate(inode_, begin(), end())) return;
   if (world_.bugs().Has(Bug::kB17SilentInvalidateFailure)) return;
   ++inode_.mapping.wb_err;

@@ -48,11 +48,12 @@ Error UserMemory::Load(Inode& file, uint32_t cell, Stamp* stamp) {
   }
 }
 
-Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp) {
+Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp, Reach reach) {
   if (const Error error = Disturb(file, cell, true); error != Error::kOk) return error;
+  const uint32_t first = reach == Reach::kLastPage ? PageOf(cell) * kPageCells : cell;
   for (;;) {
     world_.scheduler().Point(OperationKind::kWrite, file.id);
-    if (Beyond(file, cell)) return Error::kSigBus;
+    if (Beyond(file, first)) return Error::kSigBus;
     if (Pte* pte = Present(file, cell, true); pte != nullptr) {
       pte->folio->cells[cell % kPageCells] = stamp;
       pte->dirty = true;
@@ -377,7 +378,8 @@ Result World::Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_c
 Result World::Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps) {
   Result result;
   for (const Stamp& stamp : stamps) {
-    result.error = UserMemory(*this, mm).Store(file, offset_cells + result.cells_done, stamp);
+    const uint32_t cell = offset_cells + result.cells_done;
+    result.error = UserMemory(*this, mm).Store(file, cell, stamp, UserMemory::Reach::kLastPage);
     if (result.error != Error::kOk) break;
     ++result.cells_done;
   }

@@ -16,10 +16,12 @@ class UserMemory {
  public:
   UserMemory(World& world, Mm& mm) : world_(world), mm_(mm) {}
 
-  // One access to the cell that the mapping of `file` shows. kSigBus at or behind the end of file. With the fault kUserPage each
-  // access of this class may find that the page has just been evicted, or (if it may take a page fault) that the address is bad.
+  // One access to the cell that the mapping of `file` shows. kSigBus at or behind the end of file: what lies behind it in the last
+  // page is none of the caller's, except for who says that he stores there too. With the fault kUserPage each access of this class
+  // may find that the page has just been evicted, or (if it may take a page fault) that the address is bad.
+  enum class Reach : uint8_t { kFile, kLastPage };
   Error Load(Inode& file, uint32_t cell, Stamp* stamp);
-  Error Store(Inode& file, uint32_t cell, const Stamp& stamp);
+  Error Store(Inode& file, uint32_t cell, const Stamp& stamp, Reach reach = Reach::kFile);
   // Without taking a fault: false if the page is not mapped.
   bool LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp);
   // Touches the pages of [cell, cell + cells) for reading; the number of cells that can be read from the first on.

@@ -109,6 +109,8 @@ class FileSystem {
   // P8: before and after each folio of a buffered write is looked up and locked, and released.
   virtual Error WriteBegin(World& world, Inode& inode, uint32_t page) const { return Error::kOk; }
   virtual void WriteEnd(World& world, Inode& inode, uint32_t page) const {}
+  // P8: a buffered write looks up and reserves the extents of its range before it locks a folio (write_mapping.h). False: under it.
+  virtual bool MapsBeforeFolioLock() const { return false; }
   // P8, under the folio lock. kTruncatedPage: it has unlocked the folio; look it up again. Released by FolioWritten.
   virtual Error PrepareWrite(World& world, Folio& folio) const { return Error::kOk; }
   // P8: the data is in the folio, dirty, and the folio lock still held.

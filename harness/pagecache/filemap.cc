@@ -305,14 +305,12 @@ Result GenericRead(World& world, Mm& mm, const Io& io) {
   while (at < end && result.error == Error::kOk) {
     scheduler.Point(OperationKind::kRead, inode.id);
     if (at >= inode.i_size) break;
-    const uint32_t early_size = inode.i_size;
     Folio* folio = nullptr;
     result.error = filemap.GetUptodate(inode.mapping, PageOf(at), &folio);
     if (result.error != Error::kOk) break;
     // i_size is read again now that the folio is known to be up to date: zeros behind an old end of file are not data.
     scheduler.Point(OperationKind::kRead, inode.id);
-    const bool early = world.bugs().Has(Bug::kB10SizeSampledBeforeUptodate);
-    const uint32_t stop = std::min({end, early ? early_size : inode.i_size, (PageOf(at) + 1) * kPageCells});
+    const uint32_t stop = std::min({end, inode.i_size, (PageOf(at) + 1) * kPageCells});
     const bool eof = at >= stop;
     result.site = lockdep::Site::Here();
     for (; at < stop; ++at) {

@@ -117,8 +117,8 @@ class World {
   // has no asynchronous direct I/O does it before this returns. io.stamps is copied.
   void SubmitDirect(Mm& mm, const Io& io, bool write, std::function<void(const Result&)> done);
   WorkQueue& completions();  // workers are made when first asked for
-  // Through the shared mapping of the file in `mm`. A cell at or beyond i_size gives kSigBus (the model's programs never touch
-  // the part of the last page that lies behind the end of file), and so does a store for whose page there is no block.
+  // Through the shared mapping of the file in `mm`. A load at or behind i_size gives kSigBus (the model's programs do not look at
+  // what lies behind the end of file in the last page); a store only behind the last page, or if there is no block for its page.
   Result Load(Mm& mm, Inode& file, uint32_t offset_cells, uint32_t length_cells);
   Result Store(Mm& mm, Inode& file, uint32_t offset_cells, absl::Span<const Stamp> stamps);
   Result Truncate(Inode& file, uint32_t size_cells);

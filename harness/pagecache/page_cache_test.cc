@@ -13,6 +13,7 @@
 namespace ordeal::pagecache {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAreArray;
@@ -135,6 +136,22 @@ TEST_F(PageCacheTest, StoresAndLoadsShareThePagesOfReads) {
     const Result past = world_->Load(*mm_, a(), 8, 4);
     EXPECT_EQ(past.cells_done, 2u);
     EXPECT_EQ(past.error, Error::kSigBus);
+  });
+}
+
+TEST_F(PageCacheTest, WhatIsStoredBehindTheEndInTheLastPageIsZeroedWhenTheFileGrows) {
+  Begin();
+  InTask([this] {
+    const std::vector<Stamp> stamps = Stamps(StampKind::kStore, 1, 9, 5, 1);
+    const Result stored = world_->Store(*mm_, a(), 9, stamps);  // the file ends at 10, its last page at 12
+    EXPECT_EQ(stored.cells_done, 3u);
+    EXPECT_EQ(stored.error, Error::kSigBus);
+    EXPECT_THAT(world_->Read(*mm_, At(a(), 9, 4)).seen, ElementsAre(stamps[0]));
+    EXPECT_EQ(world_->Truncate(a(), 11).error, Error::kOk);
+    EXPECT_THAT(world_->Read(*mm_, At(a(), 9, 4)).seen, ElementsAre(stamps[0], Stamp::Zero()));
+    EXPECT_EQ(world_->Store(*mm_, a(), 11, Stamps(StampKind::kStore, 1, 11, 1, 2)).cells_done, 1u);
+    EXPECT_EQ(world_->Fsync(a()).error, Error::kOk);  // write-back zeroes it as well
+    EXPECT_EQ(*world_->CachedCell(a(), 11), Stamp::Zero());
   });
 }
 

@@ -8,6 +8,7 @@
 #include "harness/pagecache/filemap.h"
 #include "harness/pagecache/freeze.h"
 #include "harness/pagecache/truncate.h"
+#include "harness/pagecache/write_mapping.h"
 #include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
@@ -135,6 +136,7 @@ Result World::Unshare(Inode& file, uint32_t offset_cells, uint32_t length_cells)
   for (uint32_t page = begin; page < end && result.error == Error::kOk; ++page) {
     if (remap.Shared(file, page)) result.error = remap.DirtyShared(file, page);
   }
+  if (result.error != Error::kOk && fs_.MapsBeforeFolioLock()) WriteMapping::Release(*this, file, begin, end);
   if (result.error == Error::kOk) result.error = Writeback(*this).Range(file, begin, end);
   if (result.error == Error::kOk) result.cells_done = length_cells;
   fs_.RangeExit(*this, file, RangeOperation::kUnshare);

@@ -101,6 +101,7 @@ WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pa
     : sim_(sim), spec_(spec), fs_(MakeOrDie(spec)), world_(sim, *fs_, WithSpec(options, spec)) {
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
   history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
+  history_.promises.zeroes_tail = true;
   history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) ||
                                       spec.faults.Has(ChoiceKind::kIoError) ||
                                       spec.faults.Has(ChoiceKind::kIoShort) || options.memory_folios < 32;

@@ -3,7 +3,10 @@
 namespace ordeal {
 
 void AddDirectIoScenarios(Registry& registry) {
+  registry.Add(AllocateVsExtendingWriteScenario());
+  registry.Add(CloneVsDirectWriteScenario());
   registry.Add(DioSyncBeforeDioEndScenario());
+  registry.Add(DirectWriteFailsInPartScenario());
   registry.Add(DirectWriteVsReadScenario());
   registry.Add(DirectWriteIntoHoleScenario());
   registry.Add(DirectWriteVsStoreScenario());

@@ -6,7 +6,10 @@
 
 namespace ordeal {
 
+ScenarioEntry AllocateVsExtendingWriteScenario();
+ScenarioEntry CloneVsDirectWriteScenario();
 ScenarioEntry DioSyncBeforeDioEndScenario();
+ScenarioEntry DirectWriteFailsInPartScenario();
 ScenarioEntry DirectWriteVsReadScenario();
 ScenarioEntry DirectWriteIntoHoleScenario();
 ScenarioEntry DirectWriteVsStoreScenario();

@@ -8,6 +8,11 @@ void AddFillScenarios(Registry& registry) {
   registry.Add(PunchHoleVsStoreScenario());
   registry.Add(PunchHoleVsFadviseScenario());
   registry.Add(FaultAroundVsPunchHoleScenario());
+  registry.Add(GrowOverStoresScenario());
+  registry.Add(ReadsOfFailingDeviceScenario());
+  registry.Add(ShortWriteOverHoleScenario());
+  registry.Add(StaleWriteMappingScenario());
+  registry.Add(UnshareFailsScenario());
   registry.Add(TruncateVsFaultScenario());
   registry.Add(TruncateVsStoreScenario());
 }

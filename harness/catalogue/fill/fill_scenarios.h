@@ -8,9 +8,14 @@ namespace ordeal {
 
 ScenarioEntry FaultAroundVsPunchHoleScenario();
 ScenarioEntry PunchHoleVsFadviseScenario();
+ScenarioEntry GrowOverStoresScenario();
 ScenarioEntry PunchHoleVsReadScenario();
 ScenarioEntry PunchHoleVsFaultScenario();
 ScenarioEntry PunchHoleVsStoreScenario();
+ScenarioEntry ReadsOfFailingDeviceScenario();
+ScenarioEntry ShortWriteOverHoleScenario();
+ScenarioEntry StaleWriteMappingScenario();
+ScenarioEntry UnshareFailsScenario();
 ScenarioEntry TruncateVsFaultScenario();
 ScenarioEntry TruncateVsStoreScenario();
 

@@ -3,6 +3,7 @@
 namespace ordeal {
 
 void AddUserBufferScenarios(Registry& registry) {
+  registry.Add(WriteBehindQueuedMmapScenario());
   registry.Add(WriteFromOwnMappingScenario());
   registry.Add(WritersCrossingMappingsScenario());
   registry.Add(WriteFromVanishingSourceScenario());

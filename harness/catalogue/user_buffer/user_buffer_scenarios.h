@@ -6,6 +6,7 @@
 
 namespace ordeal {
 
+ScenarioEntry WriteBehindQueuedMmapScenario();
 ScenarioEntry WriteFromOwnMappingScenario();
 ScenarioEntry WritersCrossingMappingsScenario();
 ScenarioEntry WriteFromVanishingSourceScenario();

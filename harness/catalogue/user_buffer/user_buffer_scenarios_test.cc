@@ -8,6 +8,13 @@
 namespace ordeal {
 namespace {
 
+TEST(UserBufferTest, B29TheFaultOfAWriteWaitsBehindAQueuedMmap) {
+  for (const char* filesystem : {"vfs", "xfs"}) {
+    FindsBug(WriteBehindQueuedMmapScenario(), filesystem, {"B29"}, FindingKind::kDeadlock, "mmap_lock");
+    FindsNothing(WriteBehindQueuedMmapScenario(), filesystem);
+  }
+}
+
 TEST(UserBufferTest, B31ShortCopyMarkedUptodate) {
   for (const char* filesystem : {"vfs", "xfs"}) {
     FindsBug(WriteFromVanishingSourceScenario(), filesystem, {"B31"}, FindingKind::kData, "data: ");

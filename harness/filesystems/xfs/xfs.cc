@@ -15,6 +15,7 @@ using pagecache::Error;
 using pagecache::FillKind;
 using pagecache::Inode;
 using pagecache::LockMode;
+using pagecache::RangeOperation;
 using pagecache::World;
 
 std::unique_ptr<pagecache::FileSystemInodeState> Xfs::MakeInodeState(World&, Inode&) const {
@@ -97,6 +98,14 @@ void Xfs::InvalidateEnter(World&, Inode& inode) const {
   inode.dio.WaitZero();
 }
 void Xfs::InvalidateExit(World&, Inode& inode) const { XfsIunlock(inode, kXfsIolockExcl | kXfsMmaplockExcl); }
+
+// B21: mode 0 frees nothing, so it was thought not to mind direct I/O in flight; but it sets i_size, as that may do.
+void Xfs::RangeEnter(World& world, Inode& inode, RangeOperation operation) const {
+  if (operation != RangeOperation::kAllocate || !bugs().Has(Bug::kB21FallocateSkipsDioDrain)) {
+    return InvalidateEnter(world, inode);
+  }
+  XfsIlock(inode, kXfsIolockExcl | kXfsMmaplockExcl);
+}
 
 void Xfs::TwoInodesEnter(World&, Inode& first, Inode& second) const {
   LockTwoNondirectories(first, second);

@@ -45,6 +45,7 @@ class Xfs : public pagecache::FileSystem {
   void MapPagesExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void WriteEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void WriteExit(pagecache::World& world, pagecache::Inode& inode) const override;
+  bool MapsBeforeFolioLock() const override { return true; }
   void DirectReadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void DirectReadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   pagecache::LockMode DirectWriteEnter(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells,
@@ -52,6 +53,7 @@ class Xfs : public pagecache::FileSystem {
   void DirectWriteExit(pagecache::World& world, pagecache::Inode& inode, pagecache::LockMode mode) const override;
   void InvalidateEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void InvalidateExit(pagecache::World& world, pagecache::Inode& inode) const override;
+  void RangeEnter(pagecache::World& world, pagecache::Inode& inode, pagecache::RangeOperation operation) const override;
   void TwoInodesEnter(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
   void TwoInodesExit(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
   void RemapPrepared(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
@@ -74,6 +76,7 @@ class Xfs4 : public Xfs {
   explicit Xfs4(pagecache::BugSet bugs = {}) : Xfs(bugs) {}
 
   const char* name() const override { return "xfs-4"; }
+  bool MapsBeforeFolioLock() const override { return false; }
   void FillEnter(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
   void FillExit(pagecache::World&, pagecache::AddressSpace&, pagecache::FillKind) const override {}
   pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;

@@ -1,0 +1,31 @@
+// Direct I/O (catalogue 3B): what is found, and what the twin is silent about.
+#include "harness/catalogue/direct_io/direct_io_scenarios.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/catalogue/pairs_test_fixture.h"
+
+namespace ordeal {
+namespace {
+
+TEST(DirectIoTest, B17bAFailedWriteHasChangedTheDeviceAllTheSame) {
+  for (const char* filesystem : {"vfs", "xfs"}) {
+    FindsBug(DirectWriteFailsInPartScenario(), filesystem, {"B17b"}, FindingKind::kData, "data: incoherent");
+    FindsNothing(DirectWriteFailsInPartScenario(), filesystem);
+  }
+}
+
+TEST(DirectIoTest, B21FallocateDrainsDirectWritesThatGrowTheFile) {
+  FindsBug(AllocateVsExtendingWriteScenario(), "xfs", {"B21"}, FindingKind::kData, "data: short-read");
+  FindsNothing(AllocateVsExtendingWriteScenario(), "xfs");
+  FindsNothing(AllocateVsExtendingWriteScenario(), "vfs");
+}
+
+TEST(DirectIoTest, B22ACloneDrainsDirectWritesOfItsSource) {
+  FindsBug(CloneVsDirectWriteScenario(), "xfs", {"B22"}, FindingKind::kData, "data: incoherent");
+  FindsNothing(CloneVsDirectWriteScenario(), "xfs");
+  FindsNothing(CloneVsDirectWriteScenario(), "vfs");
+}
+
+}  // namespace
+}  // namespace ordeal
