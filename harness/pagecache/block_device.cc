@@ -126,7 +126,10 @@ void BlockDevice::Tear(const Request& request) {
   if (request.kind != RequestKind::kWriteback && request.kind != RequestKind::kDirectWrite) return;
   const int cells = world_->scheduler().ChooseFault(ChoiceKind::kIoTorn, static_cast<int>(kPageCells) + 1, id_);
   const PageCells& data = request.kind == RequestKind::kWriteback ? request.folio->cells : request.segment->data;
-  std::copy_n(data.begin(), cells, block(request.block).begin());
+  for (uint32_t cell = 0; cell < static_cast<uint32_t>(cells); ++cell) {
+    const bool written = request.kind == RequestKind::kWriteback || request.segment->Writes(cell);
+    if (written) block(request.block)[cell] = data[cell];
+  }
 }
 
 // The data moves without a scheduling point: DMA of one block is atomic in the model, unless it fails.
@@ -160,7 +163,9 @@ void BlockDevice::Complete(Request& request) {
         for (uint32_t c = 0; c < kPageCells; ++c) {
           if (segment.target[c] != nullptr) segment.source[c] = segment.target[c]->cells[segment.target_cell[c]];
         }
-        block(request.block) = segment.data;
+        PageCells& target = block(request.block);
+        if (segment.zeroes_rest) target.fill(Stamp::Zero());
+        std::copy_n(segment.data.begin() + segment.first_cell, segment.cells, target.begin() + segment.first_cell);
         break;
       }
     }

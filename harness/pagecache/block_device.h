@@ -30,7 +30,7 @@ enum class RequestKind : uint8_t {
   kDirectWrite,  // segment -> block
 };
 
-// One block of a direct I/O. The user memory is anonymous, or pinned folios.
+// One block of a direct I/O, or, of a write, a part of one. The user memory is anonymous, or pinned folios.
 struct DirectSegment {
   PageCells data;                                  // read: what the block held; write: what the caller writes
   PageCells source;                                // write from a mapping: what the pinned memory held
@@ -39,11 +39,16 @@ struct DirectSegment {
   std::array<uint8_t, kPageCells> target_cell{};
   uint32_t file_page = 0;
   uint32_t block = 0;                              // that is written
+  uint32_t first_cell = 0;                         // of the part that is written
+  uint32_t cells = kPageCells;
+  bool zeroes_rest = false;                        // the block held no data when it was mapped
   bool cow = false;                                // it takes the place of a shared one when it is written
   AsyncDirectIo* async = nullptr;                  // told when it is done
   bool submitted = false;
   bool done = false;
   bool failed = false;
+
+  bool Writes(uint32_t cell) const { return cell >= first_cell && cell < first_cell + cells; }
 };
 
 struct Request {

@@ -26,6 +26,12 @@ void EndDirect(World& world, Request& request, bool error) {
 
 bool Aligned(const Io& io) { return io.offset_cells % kPageCells == 0 && io.length_cells % kPageCells == 0; }
 
+// A part of one block, from anonymous memory.
+bool InsideBlock(const Io& io) {
+  return io.buffer.mapping == nullptr && io.length_cells > 0 &&
+         PageOf(io.offset_cells) == PageOf(io.offset_cells + io.length_cells - 1);
+}
+
 }  // namespace
 
 Error DirectIo::PinSegment(DirectSegment& segment, uint32_t cells, bool write) {
@@ -118,6 +124,7 @@ Error DirectIo::MapForWrite(DirectSegment& segment) {
     const ExtentKind kind = world_.bugs().Has(Bug::kB98ExposureAtFailedExtend) ? ExtentKind::kWritten : ExtentKind::kUnwritten;
     if (!extent.has_block()) extent = {kind, world_.allocator().Allocate(inode_.disk.number)};
     segment.block = extent.block;
+    segment.zeroes_rest = true;
   }
   inode_.extent_lock.UnlockExclusive();
   return Error::kOk;
@@ -202,13 +209,15 @@ Result DirectIo::Read() {
 // Stops where the user memory cannot be reached or no block is free.
 void DirectIo::SubmitWrites(Result* result) {
   for (DirectSegment& segment : Transferred()) {
-    const uint32_t first = segment.file_page * kPageCells - io_.offset_cells;
-    result->error = ReachUser(false, [&] { return PinSegment(segment, kPageCells, false); });
+    const uint32_t from = std::max(segment.file_page * kPageCells, io_.offset_cells);
+    segment.first_cell = from % kPageCells;
+    segment.cells = std::min(kPageCells - segment.first_cell, io_.offset_cells + io_.length_cells - from);
+    result->error = ReachUser(false, [&] { return PinSegment(segment, segment.cells, false); });
     if (result->error == Error::kOk) result->error = MapForWrite(segment);
     if (result->error != Error::kOk) return;
-    std::copy_n(io_.stamps.begin() + first, kPageCells, segment.data.begin());
+    std::copy_n(io_.stamps.begin() + (from - io_.offset_cells), segment.cells, segment.data.begin() + segment.first_cell);
     Submit(segment, RequestKind::kDirectWrite, segment.block);
-    result->cells_done += kPageCells;
+    result->cells_done += segment.cells;
   }
 }
 
@@ -259,6 +268,15 @@ void DirectIo::InvalidateAgain(Result* result) {
   result->cache_conflict = true;
 }
 
+// A part of a block that others share: the rest would have to be copied.
+bool DirectIo::NeedsCopyOfRest() {
+  if (Aligned(io_)) return false;
+  inode_.extent_lock.LockShared();
+  const Extent extent = inode_.extents[begin()];
+  inode_.extent_lock.UnlockShared();
+  return extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
+}
+
 bool DirectIo::StartWrite(LockMode mode, Result* result) {
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
   if (io_.offset_cells > inode_.i_size) {
@@ -267,6 +285,10 @@ bool DirectIo::StartWrite(LockMode mode, Result* result) {
   }
   if (result->error == Error::kOk) result->error = Writeback(world_).Range(inode_, begin(), end());
   if (result->error != Error::kOk) return false;
+  if (NeedsCopyOfRest()) {
+    must_fall_back_ = true;
+    return false;
+  }
   dirtied_after_flush_ = Dirtied();
   if (!Truncation(world_).Invalidate(inode_, begin(), end())) {
     must_fall_back_ = true;
@@ -378,7 +400,8 @@ Result World::DirectRead(Mm& mm, const Io& io) {
 
 Result World::DirectWrite(Mm& mm, const Io& io) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
-  if (!Aligned(io) || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
+  const bool fits = Aligned(io) || (InsideBlock(io) && fs_.DirectWritesPartOfBlock());
+  if (!fits || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
     return Finish(*io.file, {.error = Error::kInvalid});
   }
   return Finish(*io.file, fs_.FileDirectWrite(*this, mm, io));

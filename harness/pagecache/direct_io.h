@@ -19,7 +19,7 @@ class DirectIo {
  public:
   DirectIo(World& world, Mm& mm, const Io& io) : world_(world), mm_(mm), io_(io), inode_(*io.file) {
     // Requests point at the segments: the vector must never move.
-    segments_.resize(PageOf(io.length_cells));
+    segments_.resize(PagesFor(io.offset_cells + io.length_cells) - PageOf(io.offset_cells));
     for (size_t i = 0; i < segments_.size(); ++i) {
       segments_[i].file_page = PageOf(io.offset_cells) + static_cast<uint32_t>(i);
     }
@@ -61,6 +61,7 @@ class DirectIo {
   Error ZeroSegment(DirectSegment& segment, uint32_t cells);
   void SubmitReads(uint32_t size, Result* result);
   void SubmitWrites(Result* result);
+  bool NeedsCopyOfRest();
   void EndWrite(Result* result);
   void Fail(Result* result) const;
   void Sync(Result* result);

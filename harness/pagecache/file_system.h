@@ -127,6 +127,8 @@ class FileSystem {
   virtual Error PinExit(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page, Error error) const {
     return error;
   }
+  // A direct write may be a part of one block, of which P10 is told; if the block holds no data yet, the rest of it is zeroed.
+  virtual bool DirectWritesPartOfBlock() const { return false; }
   virtual AsyncDirectIoRule async_direct_io() const { return AsyncDirectIoRule::kNone; }
   // P12: whether a direct write invalidates its range once more when it is done. Not if nobody could add to it meanwhile.
   virtual bool InvalidatesAfterDirectWrite() const { return true; }

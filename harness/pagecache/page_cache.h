@@ -107,8 +107,8 @@ class World {
 
   // --- operations; called by a task ---
 
-  // The Io's file offset and length need no alignment for buffered I/O; direct I/O and PunchHole take whole pages (the end of
-  // a direct I/O may not lie in the middle of a page; kInvalid otherwise).
+  // The Io's file offset and length need no alignment for buffered I/O; direct I/O and PunchHole take whole pages (kInvalid
+  // otherwise), except that a direct write from anonymous memory may be a part of one page if the file system can do that.
   Result Read(Mm& mm, const Io& io);
   Result Write(Mm& mm, const Io& io);
   Result DirectRead(Mm& mm, const Io& io);

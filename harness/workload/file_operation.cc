@@ -202,6 +202,12 @@ std::string ToString(const FileOperation& operation) {
 
 namespace {
 
+// A direct write from anonymous memory may be a part of one block, where file system and device can do that.
+bool InsideBlock(const FileOperation& operation) {
+  return operation.kind == FileOperationKind::kDirectWrite && operation.buffer_file == kAnonymousBuffer &&
+         operation.offset_cells % kPageCells + operation.length_cells <= kPageCells;
+}
+
 absl::Status CheckRange(const FileOperation& operation) {
   if (operation.length_cells == 0) {
     return absl::InvalidArgumentError("the range is empty; give at least one cell");
@@ -210,7 +216,7 @@ absl::Status CheckRange(const FileOperation& operation) {
     return absl::InvalidArgumentError(
         absl::StrCat("the range ends beyond cell ", kFileCellsMax, ", the largest file supported"));
   }
-  if (NeedsPageAlignment(operation.kind) &&
+  if (NeedsPageAlignment(operation.kind) && !InsideBlock(operation) &&
       (operation.offset_cells % kPageCells != 0 || operation.length_cells % kPageCells != 0)) {
     return absl::InvalidArgumentError(absl::StrCat(FileOperationKindName(operation.kind),
                                                    " needs offset and length in whole pages: multiples of ", kPageCells,

@@ -2,7 +2,7 @@
 //
 // Offsets and lengths are in cells, the unit of data the oracle tracks. A page (and a file-system block) is kPageCells
 // cells. Thread-safety: plain values. Invariants:    length_cells >= 1 for operations on a range; direct I/O and range
-// operations that free blocks are page-aligned. Example:
+// operations that free blocks are page-aligned (a direct write may be a part of one page). Example:
 //   FileOperation punch{.kind = FileOperationKind::kPunchHole, .file = 0, .offset_cells = 0, .length_cells =
 //   kPageCells};
 #ifndef ORDEAL_HARNESS_WORKLOAD_FILE_OPERATION_H_

@@ -10,6 +10,7 @@ void AddDirectIoScenarios(Registry& registry) {
   registry.Add(DirectWriteVsReadScenario());
   registry.Add(DirectWriteIntoHoleScenario());
   registry.Add(DirectWriteVsStoreScenario());
+  registry.Add(DirectWritesOfOneBlockScenario());
   registry.Add(WriteThenDirectReadScenario());
 }
 

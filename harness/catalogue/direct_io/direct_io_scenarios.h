@@ -13,6 +13,7 @@ ScenarioEntry DirectWriteFailsInPartScenario();
 ScenarioEntry DirectWriteVsReadScenario();
 ScenarioEntry DirectWriteIntoHoleScenario();
 ScenarioEntry DirectWriteVsStoreScenario();
+ScenarioEntry DirectWritesOfOneBlockScenario();
 ScenarioEntry WriteThenDirectReadScenario();
 
 // All of them.

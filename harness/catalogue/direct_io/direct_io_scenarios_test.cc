@@ -15,6 +15,11 @@ TEST(DirectIoTest, B17bAFailedWriteHasChangedTheDeviceAllTheSame) {
   }
 }
 
+TEST(DirectIoTest, B20DirectWritesOfPartsOfABlockExcludeOthers) {
+  FindsBug(DirectWritesOfOneBlockScenario(), "xfs", {"B20"}, FindingKind::kData, "data: lost-write");
+  FindsNothing(DirectWritesOfOneBlockScenario(), "xfs");
+}
+
 TEST(DirectIoTest, B21FallocateDrainsDirectWritesThatGrowTheFile) {
   FindsBug(AllocateVsExtendingWriteScenario(), "xfs", {"B21"}, FindingKind::kData, "data: short-read");
   FindsNothing(AllocateVsExtendingWriteScenario(), "xfs");

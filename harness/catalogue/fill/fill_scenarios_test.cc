@@ -49,8 +49,9 @@ TEST(FillTest, B08TruncateMustUnmapAgain) {
   }
 }
 
-// B10 (i_size is sampled before the page is known to be up to date) has no switch: whatever such a read returns, a read that samples
-// late may return too, because it copies without the folio lock, and a truncate zeroes the partial page before it cuts the file.
+// B10 (i_size is sampled before the page is known to be up to date) has no switch: whatever such a read returns, a read that
+// samples late may return too, because it copies without the folio lock, and a truncate zeroes the partial page before it cuts the
+// file.
 TEST(FillTest, B10ARightReadMayReturnZerosFromBehindTheNewEndAsWell) {
   Simulation sim;
   const ScenarioSpec spec = SpecOf(PunchHoleVsReadScenario(), "vfs");

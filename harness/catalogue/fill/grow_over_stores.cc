@@ -1,5 +1,5 @@
-// B11: a mapping of the last page reaches behind the end of file. What was stored there must not show when the file grows: write-back
-// zeroes it, and so does, under the folio lock, whatever lets the file grow.
+// B11: a mapping of the last page reaches behind the end of file. What was stored there must not show when the file grows:
+// write-back zeroes it, and so does, under the folio lock, whatever lets the file grow.
 #include "harness/catalogue/fill/fill_scenarios.h"
 #include "harness/scenario/workload_scenario.h"
 

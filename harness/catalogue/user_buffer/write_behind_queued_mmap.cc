@@ -1,6 +1,6 @@
-// B29: three tasks of one process. A write copies with its destination folio locked and faults, which takes mmap_lock; a mmap waits
-// for that lock, so the fault queues behind it; and who holds it is a store whose page_mkwrite waits for the folio. A fault that only
-// reads drops mmap_lock before it waits for a folio, page_mkwrite does not.
+// B29: three tasks of one process. A write copies with its destination folio locked and faults, which takes mmap_lock; a mmap
+// waits for that lock, so the fault queues behind it; and who holds it is a store whose page_mkwrite waits for the folio. A fault
+// that only reads drops mmap_lock before it waits for a folio, page_mkwrite does not.
 #include "harness/catalogue/user_buffer/user_buffer_scenarios.h"
 #include "harness/scenario/workload_scenario.h"
 

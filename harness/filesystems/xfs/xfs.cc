@@ -14,6 +14,7 @@ using pagecache::Bug;
 using pagecache::Error;
 using pagecache::FillKind;
 using pagecache::Inode;
+using pagecache::kPageCells;
 using pagecache::LockMode;
 using pagecache::RangeOperation;
 using pagecache::World;
@@ -80,10 +81,12 @@ void Xfs::DirectReadEnter(World&, Inode& inode) const { XfsIlock(inode, kXfsIolo
 void Xfs::DirectReadExit(World&, Inode& inode) const { XfsIunlock(inode, kXfsIolockShared); }
 
 // An aligned direct write shares the IOLOCK; one that starts behind the end of file must zero the gap, exclusively, with no
-// direct I/O in flight.
-LockMode Xfs::DirectWriteEnter(World&, Inode& inode, uint32_t offset_cells, uint32_t) const {
+// direct I/O in flight; so must one of a part of a block, which zeroes the rest if the block is new (B20: it does not wait).
+LockMode Xfs::DirectWriteEnter(World&, Inode& inode, uint32_t offset_cells, uint32_t length_cells) const {
+  const bool whole = offset_cells % kPageCells == 0 && length_cells % kPageCells == 0;
+  const bool may_share = whole || bugs().Has(Bug::kB20UnalignedWritesShared);
   XfsIlock(inode, kXfsIolockShared);
-  if (offset_cells <= inode.i_size && !XfsInode::Of(inode).is_remapping) return LockMode::kShared;
+  if (may_share && offset_cells <= inode.i_size && !XfsInode::Of(inode).is_remapping) return LockMode::kShared;
   XfsIunlock(inode, kXfsIolockShared);
   XfsIlock(inode, kXfsIolockExcl);
   inode.dio.WaitZero();

@@ -46,6 +46,7 @@ class Xfs : public pagecache::FileSystem {
   void WriteEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void WriteExit(pagecache::World& world, pagecache::Inode& inode) const override;
   bool MapsBeforeFolioLock() const override { return true; }
+  bool DirectWritesPartOfBlock() const override { return true; }
   void DirectReadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void DirectReadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   pagecache::LockMode DirectWriteEnter(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells,
