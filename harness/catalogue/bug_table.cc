@@ -36,7 +36,7 @@ std::vector<BugEntry> MakeTable() {
        "b78495166264", "a short write's cleanup punches reservations that a page_mkwrite relies on"},
       {"B13b", "cleanup-recursion", {}, "deadlock", "wait-for graph", "yes",
        "b78495166264 abd7d651ad2c", "the cleanup takes the invalidate_lock that its caller holds"},
-      {"B13c", "release-scan-assumes-pages", {}, "bad range", "invariant S4", "no",
+      {"B13c", "release-scan-assumes-pages", {}, "leaked reservation", "invariant S6", "no",
        "6.12: iomap post-direct I/O invalidate race",
        "a scan assumes that pages it saw are still there, which a direct write has invalidated"},
       {"B14", "direct-write-invalidates-only-before", {}, "incoherence", "data, invariant S1", "no",

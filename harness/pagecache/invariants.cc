@@ -39,10 +39,6 @@ class Checker {
     uint32_t pages = 0;
     for (uint32_t page = 0; page < kFilePagesMax; ++page) {
       const Folio* folio = inode.mapping.pages[page];
-      if (quiescent_ && inode.extents[page].kind == ExtentKind::kDelalloc && (folio == nullptr || !folio->dirty)) {
-        Report("S4", "a reservation that is left at the end belongs to a dirty folio",
-               absl::StrCat("page ", page, " of inode ", inode.number, " has space reserved and no data"));
-      }
       if (folio == nullptr) continue;
       ++pages;
       if (folio->mapping != &inode.mapping || folio->index != page) {

@@ -103,7 +103,7 @@ TEST(FillTest, B13bUnshareHoldsTheFillLockAlready) {
 }
 
 TEST(FillTest, B13cPagesLeaveTheCacheBetweenTwoLooks) {
-  FindsBug(ShortWriteOverHoleScenario(), "xfs", {"B13c"}, FindingKind::kInvariant, "invariant: S4");
+  FindsBug(ShortWriteOverHoleScenario(), "xfs", {"B13c"}, FindingKind::kInvariant, "invariant: S6");
 }
 
 TEST(FillTest, B94AFailedReadUnlocksItsFolio) {
