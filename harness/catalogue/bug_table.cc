@@ -246,6 +246,8 @@ std::vector<BugEntry> MakeTable() {
        "protocols 2.5.3", "a btree writer takes intent on a leaf before the root's"},
       {"six-relock-ignores-sequence", "six-relock-ignores-sequence", {}, "stale read", "invariant", "no",
        "protocols 2.5.3", "a btree reader goes on with a node that has changed since it dropped its lock"},
+      {"gate-forgotten", "gate-forgotten", {}, "deadlock", "wait-for graph, order", "yes",
+       "", "one of two tasks that take two locks in two orders forgets the lock that keeps them apart"},
       {"flush-under-lock", "flush-under-lock", {}, "deadlock", "order, wait-for graph", "yes",
        "kernel/workqueue.c", "a work queue is flushed with a lock held that its items take"},
   };

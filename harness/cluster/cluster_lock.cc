@@ -145,7 +145,9 @@ void ClusterLock::Drop(lockdep::Site site) {
   scheduler_.Point(OperationKind::kRelease, dlm_.object(resource_));
   if (scheduler_.unwinding()) return;
   LD_CHECK(holders_.empty() && waiting_.empty(), absl::StrCat("a lock in use is dropped: ", ToString()));
+  dropping_ = true;
   while (Has(kBusy) || worker_.current() == this) Sleep(site);
+  dropping_ = false;
   std::erase(worker_.queue_, this);
   if (granted_ == kNoDlmMode) return;
   if (granted_ == kDlmExclusive && !Has(kNeedsRefresh) && user_.set_lvb) user_.set_lvb(&dlm_.lvb(node_, resource_));
@@ -221,6 +223,7 @@ void ClusterLock::OnGranted() {
     return;
   }
   ++grants_;
+  granted_at_ns_ = scheduler_.now_ns();
   if (before == kNoDlmMode || before == kDlmNull) Set(kNeedsRefresh);
   if (action_ != Action::kConvert || bugs_.no_upconvert_finishing) return;
   if (!Has(kNonblockFinished)) Set(kUpconvertFinishing);
@@ -257,6 +260,10 @@ bool ClusterLock::GiveDown() {
       return true;
     }
     if (HasConflictingUsers() || Has(kRefreshing)) return false;
+    if (const int64_t early_ns = granted_at_ns_ + user_.minimum_hold_ns - scheduler_.now_ns(); early_ns > 0) {
+      scheduler_.Sleep(early_ns);
+      continue;
+    }
     bool changed = false;
     if (user_.downconvert && !RunDownconvertHook(&changed)) return false;
     if (changed) continue;
@@ -326,7 +333,8 @@ void DownconvertWorker::Serve() {
       const bool done = current_->GiveDown();
       ClusterLock* lock = std::exchange(current_, nullptr);
       if (!done || (lock->blocked() && !lock->busy())) Queue(lock);
-      lock->WakeAll();
+      // Nothing changed for those who wait for the lock: they would kick the worker, and it would wake them, for ever.
+      if (done || lock->dropping_) lock->WakeAll();
     }
     if (kicks != kicks_) continue;
     idle_ = true;

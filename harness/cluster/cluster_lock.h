@@ -17,6 +17,7 @@
 // | UPCONVERT_FINISHING      | tries again later                                                  |
 // | granted NL               | clears BLOCKED: there is nothing to give (the conversion was canceled) |
 // | conflicting users, REFRESHING | tries again when the last one goes                            |
+// | granted for less than the minimum hold time | sleeps that long, looks again                   |
 // | otherwise                | downconvert hook; then gives down to the highest mode that goes together |
 //
 // Thread-safety: tasks of one simulation. A lock outlives the tasks that use it; the worker outlives its locks.
@@ -81,6 +82,8 @@ enum class DownconvertAnswer : uint8_t {
 
 // What a file system does with its lock. Any may be empty.
 struct ClusterLockUser {
+  // From a grant on, the worker leaves the lock to the node for so long.
+  int64_t minimum_hold_ns = 0;
   // In the worker, which holds nothing; no local user has the lock in a mode that conflicts with `blocking`. May block.
   std::function<DownconvertAnswer(DlmMode blocking, DlmMode new_mode)> downconvert;
   // In the first task that has the lock after it was away. `lvb`: null if the value block says nothing.
@@ -188,7 +191,9 @@ class ClusterLock : public Waitable {
   Action action_ = Action::kNone;
   uint32_t pending_generation_ = 0;
   bool canceling_ = false;
+  bool dropping_ = false;  // waits for the worker to have done with the lock
   uint64_t grants_ = 0;  // of requests for more
+  int64_t granted_at_ns_ = 0;  // the last of them
   TaskId refresher_ = kNoTask;
   std::vector<Holder> holders_;
   TaskQueue waiting_;

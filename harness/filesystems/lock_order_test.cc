@@ -1,9 +1,9 @@
 // The lock order that each file system's header promises, as it shows in the validator's graph after many mixes.
-#include <set>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "harness/filesystems/lock_orders_for_test.h"
 #include "harness/filesystems/trial.h"
 #include "harness/filesystems/xfs/xfs_ilock.h"
 #include "harness/pagecache/lock_order.h"
@@ -11,13 +11,11 @@
 namespace ordeal {
 namespace {
 
-using ::testing::Contains;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 // "a > b" for every dependency of every run.
-std::set<std::string> OrdersOf(const char* filesystem) {
-  std::set<std::string> orders;
+LockOrders OrdersOf(const char* filesystem) {
+  LockOrders orders;
   for (uint64_t mix = 0; mix < 150; ++mix) {
     Trial trial(filesystem);
     trial.files = {8, 6};
@@ -31,21 +29,13 @@ std::set<std::string> OrdersOf(const char* filesystem) {
     for (const auto& v : pagecache::CheckLockOrder(validator, MakeFileSystem(filesystem)->lock_order())) {
       ADD_FAILURE() << filesystem << ": " << v.message << " at " << v.site.ToString();
     }
-    for (uint32_t i = 0; i < validator.graph().size(); ++i) {
-      const lockdep::Edge& edge = validator.graph().edge(lockdep::EdgeId{i});
-      orders.insert(validator.classes().NodeName(edge.from) + " > " + validator.classes().NodeName(edge.to));
-    }
+    AddOrders(validator, &orders);
   }
   return orders;
 }
 
-void ExpectOrder(const std::set<std::string>& orders, const std::string& first, const std::string& second) {
-  EXPECT_THAT(orders, Contains(first + " > " + second));
-  EXPECT_THAT(orders, Not(Contains(second + " > " + first)));
-}
-
 TEST(LockOrderTest, Vfs) {
-  const std::set<std::string> orders = OrdersOf("vfs");
+  const LockOrders orders = OrdersOf("vfs");
   ExpectOrder(orders, "i_rwsem", "mmap_lock");
   ExpectOrder(orders, "i_rwsem", "mapping.invalidate_lock");
   ExpectOrder(orders, "mmap_lock", "mapping.invalidate_lock");
@@ -59,14 +49,14 @@ TEST(LockOrderTest, Vfs) {
 }
 
 TEST(LockOrderTest, Vfs2020HasNoFillLock) {
-  const std::set<std::string> orders = OrdersOf("vfs-2020");
+  const LockOrders orders = OrdersOf("vfs-2020");
   ExpectOrder(orders, "i_rwsem", "mmap_lock");
   ExpectOrder(orders, "mmap_lock", "folio_lock");
   for (const std::string& order : orders) EXPECT_EQ(order.find("invalidate_lock"), std::string::npos) << order;
 }
 
 TEST(LockOrderTest, Xfs) {
-  const std::set<std::string> orders = OrdersOf("xfs");
+  const LockOrders orders = OrdersOf("xfs");
   ExpectOrder(orders, "xfs_iolock", "mmap_lock");
   ExpectOrder(orders, "xfs_iolock", "xfs_mmaplock");
   ExpectOrder(orders, "mmap_lock", "xfs_mmaplock");
@@ -79,7 +69,7 @@ TEST(LockOrderTest, Xfs) {
 }
 
 TEST(LockOrderTest, Ext4StartsItsHandleBeforeItLocksFolios) {
-  const std::set<std::string> orders = OrdersOf("ext4");
+  const LockOrders orders = OrdersOf("ext4");
   ExpectOrder(orders, "i_rwsem", "mapping.invalidate_lock");
   ExpectOrder(orders, "mapping.invalidate_lock", "jbd2_handle");
   ExpectOrder(orders, "jbd2_handle", "folio_lock");
@@ -87,7 +77,7 @@ TEST(LockOrderTest, Ext4StartsItsHandleBeforeItLocksFolios) {
 }
 
 TEST(LockOrderTest, Ext4Immap) {
-  const std::set<std::string> orders = OrdersOf("ext4-immap");
+  const LockOrders orders = OrdersOf("ext4-immap");
   ExpectOrder(orders, "i_rwsem", "i_mmap_sem");
   ExpectOrder(orders, "mmap_lock", "i_mmap_sem");
   ExpectOrder(orders, "i_mmap_sem", "jbd2_handle");
@@ -96,7 +86,7 @@ TEST(LockOrderTest, Ext4Immap) {
 }
 
 TEST(LockOrderTest, Xfs4) {
-  const std::set<std::string> orders = OrdersOf("xfs-4");
+  const LockOrders orders = OrdersOf("xfs-4");
   ExpectOrder(orders, "xfs_iolock", "mmap_lock");
   ExpectOrder(orders, "mmap_lock", "xfs_mmaplock");
   ExpectOrder(orders, "xfs_mmaplock", "folio_lock");

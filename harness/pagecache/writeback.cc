@@ -29,7 +29,13 @@ void EndWriteback(World& world, Request& request, bool error) {
   } else if (extent.kind == ExtentKind::kUnwritten && extent.block == request.block) {
     extent.kind = ExtentKind::kWritten;
   }
-  folio.writeback.Clear();
+  if (request.done != nullptr) {
+    *request.failed = error;
+    *request.done = true;
+    world.io_done().WakeAll();
+  } else {
+    folio.writeback.Clear();
+  }
   world.memory().Put(folio);
 }
 
@@ -147,6 +153,25 @@ void Writeback::Start(Inode& inode, Folio& folio) {
   world_.device().Submit(
       {.kind = RequestKind::kWriteback, .block = block, .folio = &folio, .cow = cow, .end_io = &EndWriteback});
   folio.lock.Unlock();
+}
+
+Error Writeback::WriteLocked(Inode& inode, Folio& folio) {
+  ClearDirtyForIo(inode, folio);
+  bool cow = false;
+  const uint32_t block = AllocateBlock(inode, folio.index, &cow);
+  folio.dirty_tag = folio.dirty;
+  bool done = false;
+  bool failed = false;
+  world_.memory().Get(folio);
+  world_.device().Submit({.kind = RequestKind::kWriteback,
+                          .block = block,
+                          .folio = &folio,
+                          .cow = cow,
+                          .done = &done,
+                          .failed = &failed,
+                          .end_io = &EndWriteback});
+  world_.io_done().WaitUntil([&] { return done; });
+  return failed ? Error::kIo : Error::kOk;
 }
 
 Result World::Fsync(Inode& file) {

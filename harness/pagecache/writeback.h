@@ -25,6 +25,9 @@ class Writeback {
   Error Range(Inode& inode, uint32_t begin, uint32_t end);
   // Starts the write of a locked, dirty folio of `inode` that is not under write-back, and unlocks it.
   void Start(Inode& inode, Folio& folio);
+  // Writes a dirty folio that stays locked, and waits; without the write-back bit, so that nobody else sees it. An error leaves
+  // it dirty.
+  Error WriteLocked(Inode& inode, Folio& folio);
 
  private:
   bool NeedsBlock(const Inode& inode, uint32_t page) const;

@@ -53,6 +53,32 @@ bool PageLock::LockKillable(lockdep::Site site) {
   return false;
 }
 
+bool PageLock::LockOr(absl::FunctionRef<bool()> instead, lockdep::Site site) {
+  Scheduler& scheduler = sim_.scheduler();
+  const TaskId self = scheduler.current();
+  scheduler.Point(OperationKind::kAcquire, id_, site);
+  if (!TakeIfFree()) {
+    if (instead()) return false;
+    Enqueue(self, true);
+    int spurious_left = kSpuriousWakesMax;
+    do {
+      scheduler.BlockRetesting({OperationKind::kAcquire, id_, this, site}, &spurious_left);
+      if (scheduler.unwinding()) return true;
+      if (Served(self, true)) break;
+      if (instead()) {
+        Leave(Find(self));
+        return false;
+      }
+    } while (true);
+  }
+  sim_.validator().Acquire(sim_.context(), map_, Mode::kExclusive, {0, true, site});
+  return true;
+}
+
+void PageLock::WakeWaiters() {
+  for (const Waiter& waiter : waiters_) sim_.scheduler().Wake(waiter.task);
+}
+
 bool PageLock::TryLock(lockdep::Site site) {
   Scheduler& scheduler = sim_.scheduler();
   scheduler.Point(OperationKind::kTryAcquire, id_, site);

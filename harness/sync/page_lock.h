@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "harness/sync/plugged_request.h"
 #include "harness/sync/simulation.h"
 
@@ -56,6 +57,11 @@ class PageLock : public Waitable {
   void Lock(lockdep::Site site = lockdep::Site::Here());
   // False, with nothing taken, if a signal (a fault, ChoiceKind::kSignal) ends the wait.
   bool LockKillable(lockdep::Site site = lockdep::Site::Here());
+  // Waits for the lock or until `instead()` is true: false then, with nothing taken. It is asked once on arrival and after each
+  // wake-up that did not bring the lock; whoever makes it true says WakeWaiters. The validator is told of a trylock.
+  bool LockOr(absl::FunctionRef<bool()> instead, lockdep::Site site = lockdep::Site::Here());
+  // All waiters look again (wake_up_page_all); no scheduling point.
+  void WakeWaiters();
   // May also fail as a fault (ChoiceKind::kTrylock).
   bool TryLock(lockdep::Site site = lockdep::Site::Here());
   // Born locked: takes a lock that nobody else can see yet, without a scheduling point.

@@ -1,56 +1,27 @@
 // B65: the place of an append is found with the glock, which is then released before it is taken to write: the other node may have
 // appended meanwhile, and is overwritten. As writes of the same cells at the same time either may win; as appends both must stay.
-#include <memory>
-#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "harness/catalogue/gfs2/checked_workload.h"
 #include "harness/catalogue/gfs2/gfs2_scenarios.h"
-#include "harness/scenario/workload_executor.h"
-#include "harness/workload/workload_text.h"
-#include "lockdep/support/check.h"
 
 namespace ordeal {
 namespace {
 
-constexpr char kAppends[] = R"(ordeal-workload 1
-file a 2
-task process 0
-  append file 0 cells [0, 2)
-task process 1
-  append file 0 cells [0, 2)
-)";
-
-class Gfs2Appends final : public Scenario {
- public:
-  Gfs2Appends() {
-    auto workload = ParseWorkload(kAppends, "gfs2-appends");
-    LD_CHECK(workload.ok(), workload.status().ToString());
-    workload_ = *std::move(workload);
+void CheckPlaces(ScenarioRun& run, const WorkloadExecutor& executor) {
+  const std::vector<OperationEvent>& events = executor.history().events;
+  for (size_t i = 1; i < events.size(); ++i) {
+    const uint32_t first = events[i - 1].operation.offset_cells;
+    const uint32_t second = events[i].operation.offset_cells;
+    if (first + events[i - 1].completed_cells <= second || second + events[i].completed_cells <= first) continue;
+    run.Report({.kind = FindingKind::kData,
+                .signature = "data: lost-write: an append over another one",
+                .summary = "data: lost-write: an append lies where another one lay",
+                .details = absl::StrCat(ToString(events[i - 1]), "\n", ToString(events[i]), "\n"),
+                .sites = {absl::StrCat(events[i].site.file, ":", events[i].site.line)}});
   }
-  void Setup(ScenarioRun& run) override {
-    if (!executor_.has_value()) executor_.emplace(run.sim(), run.spec(), pagecache::WorldOptions{.readahead_pages = 0});
-    executor_->Begin(workload_);
-  }
-  void Check(ScenarioRun& run) override {
-    const std::vector<OperationEvent>& events = executor_->history().events;
-    for (size_t i = 1; i < events.size(); ++i) {
-      const uint32_t first = events[i - 1].operation.offset_cells;
-      const uint32_t second = events[i].operation.offset_cells;
-      if (first + events[i - 1].completed_cells <= second || second + events[i].completed_cells <= first) continue;
-      run.Report({.kind = FindingKind::kData,
-                  .signature = "data: lost-write: an append over another one",
-                  .summary = "data: lost-write: an append lies where another one lay",
-                  .details = absl::StrCat(ToString(events[i - 1]), "\n", ToString(events[i]), "\n"),
-                  .sites = {absl::StrCat(events[i].site.file, ":", events[i].site.line)}});
-    }
-    executor_->Check(run);
-  }
-  void Teardown() override { executor_->End(); }
-
- private:
-  Workload workload_;
-  std::optional<WorkloadExecutor> executor_;
-};
+}
 
 }  // namespace
 
@@ -60,8 +31,14 @@ ScenarioEntry Gfs2AppendsScenario() {
   entry.summary = "appends to one file on two nodes";
   entry.filesystems = {"gfs2"};
   entry.bugs = {"B65"};
-  entry.make = [] { return std::make_unique<Gfs2Appends>(); };
-  return entry;
+  return CheckedWorkload(std::move(entry), R"(ordeal-workload 1
+file a 2
+task process 0
+  append file 0 cells [0, 2)
+task process 1
+  append file 0 cells [0, 2)
+)",
+                         &CheckPlaces);
 }
 
 }  // namespace ordeal

@@ -15,6 +15,8 @@ void AddGfs2Scenarios(Registry& registry) {
   registry.Add(Gfs2OwnMappingScenario());
   registry.Add(Gfs2ReadVsRemoteWriteScenario());
   registry.Add(Gfs2RemoteDirectWriteScenario());
+  registry.Add(Gfs2ShortDirectWriteScenario());
+  registry.Add(Gfs2ShortWriteScenario());
   registry.Add(Gfs2StoreVsRemoteReadScenario());
   registry.Add(Gfs2TwoUpconvertsScenario());
   registry.Add(Gfs2WriteAcrossPagesScenario());

@@ -18,6 +18,8 @@ ScenarioEntry Gfs2IgetVsEvictScenario();
 ScenarioEntry Gfs2OwnMappingScenario();
 ScenarioEntry Gfs2ReadVsRemoteWriteScenario();
 ScenarioEntry Gfs2RemoteDirectWriteScenario();
+ScenarioEntry Gfs2ShortDirectWriteScenario();
+ScenarioEntry Gfs2ShortWriteScenario();
 ScenarioEntry Gfs2StoreVsRemoteReadScenario();
 ScenarioEntry Gfs2TwoUpconvertsScenario();
 ScenarioEntry Gfs2WriteAcrossPagesScenario();

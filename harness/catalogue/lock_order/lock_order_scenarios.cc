@@ -5,6 +5,8 @@ namespace ordeal {
 void AddLockOrderScenarios(Registry& registry) {
   registry.Add(DedupePageOrderScenario());
   registry.Add(DedupePageOrderUnderInodeLocksScenario());
+  registry.Add(GateLockScenario());
+  registry.Add(PageLockStarvationScenario());
   registry.Add(StackedReadScenario());
   registry.Add(SubclassHidesOrderScenario());
   registry.Add(TruncOpenScenario());

@@ -8,6 +8,8 @@ namespace ordeal {
 
 ScenarioEntry DedupePageOrderScenario();
 ScenarioEntry DedupePageOrderUnderInodeLocksScenario();
+ScenarioEntry GateLockScenario();
+ScenarioEntry PageLockStarvationScenario();
 ScenarioEntry StackedReadScenario();
 ScenarioEntry SubclassHidesOrderScenario();
 ScenarioEntry TruncOpenScenario();

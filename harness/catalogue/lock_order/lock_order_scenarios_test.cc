@@ -46,5 +46,40 @@ TEST(LockOrderTest, B78TruncOpen) {
   FindsNothing(TruncOpenScenario(), "");
 }
 
+TEST(LockOrderTest, B75PageLockStarvation) {
+  FindsBug(PageLockStarvationScenario(), "", {"B75"}, FindingKind::kStarvation, "starvation: ");
+  FindsNothing(PageLockStarvationScenario(), "");
+}
+
+// The grade and its reason, of the first cycle in some schedule; the tasks block in none.
+lockdep::Violation FirstCycle(const ScenarioSpec& spec, bool* deadlock) {
+  lockdep::Violation cycle;
+  Runner::Options options;
+  options.validator.grade_online = true;
+  Runner runner(GateLockScenario(), spec, options);
+  RandomWalk source(3);
+  for (uint64_t run = 0; run < kSilentSchedules; ++run) {
+    const RunResult result = runner.Run(source, run);
+    *deadlock |= result.end.kind == RunEndKind::kDeadlock;
+    if (cycle.grade_reason.empty() && !result.violations.empty()) cycle = result.violations[0];
+  }
+  return cycle;
+}
+
+TEST(LockOrderTest, B80ACycleBehindAGateIsGradedSoAndItsTwinIsReal) {
+  const ScenarioEntry entry = GateLockScenario();
+  FindsBug(entry, "", {"B80"}, FindingKind::kLockOrder, "directory > file");
+  bool blocks = false;
+  const lockdep::Violation excluded = FirstCycle(SpecOf(entry, "", {"B80"}), &blocks);
+  EXPECT_FALSE(blocks);
+  EXPECT_EQ(excluded.grade, lockdep::Grade::kOrder);
+  EXPECT_THAT(excluded.grade_reason, ::testing::HasSubstr("gate"));
+  FindsBug(entry, "", {"gate-forgotten"}, FindingKind::kDeadlock, "deadlock: ");
+  const lockdep::Violation real = FirstCycle(SpecOf(entry, "", {"gate-forgotten"}), &blocks);
+  EXPECT_TRUE(blocks);
+  EXPECT_NE(real.grade, lockdep::Grade::kOrder) << real.grade_reason;
+  FindsNothing(entry, "");
+}
+
 }  // namespace
 }  // namespace ordeal

@@ -9,7 +9,7 @@ ScenarioEntry NodesWriteOnePageScenario() {
   ScenarioEntry entry;
   entry.name = "nodes-write-one-page";
   entry.summary = "two nodes read and write one page of one file";
-  entry.filesystems = {"ocfs2", "ocfs2-guard", "ocfs2-atp"};
+  entry.filesystems = {"ocfs2", "ocfs2-guard", "ocfs2-atp", "ocfs2-fs-misc"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 4
 task process 0

@@ -5,12 +5,15 @@ namespace ordeal {
 void AddOcfs2Scenarios(Registry& registry) {
   registry.Add(Ocfs2PageLockDlmScenario());
   registry.Add(ReaderAndAppenderScenario());
+  registry.Add(NodesStoreOnePageScenario());
   registry.Add(NodesWriteOnePageScenario());
   registry.Add(GuardedCopiesCrossScenario());
   registry.Add(ReadersRaceToFillScenario());
   registry.Add(NodesLinkScenario());
   registry.Add(NodesRenameScenario());
   registry.Add(ReadaheadGivesUpScenario());
+  registry.Add(PageLentToWorkerScenario());
+  registry.Add(TruncateVsFillScenario());
 }
 
 }  // namespace ordeal

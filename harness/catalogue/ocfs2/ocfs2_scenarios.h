@@ -8,12 +8,15 @@ namespace ordeal {
 
 ScenarioEntry Ocfs2PageLockDlmScenario();
 ScenarioEntry ReaderAndAppenderScenario();
+ScenarioEntry NodesStoreOnePageScenario();
 ScenarioEntry NodesWriteOnePageScenario();
 ScenarioEntry GuardedCopiesCrossScenario();
 ScenarioEntry ReadersRaceToFillScenario();
 ScenarioEntry NodesLinkScenario();
 ScenarioEntry NodesRenameScenario();
 ScenarioEntry ReadaheadGivesUpScenario();
+ScenarioEntry PageLentToWorkerScenario();
+ScenarioEntry TruncateVsFillScenario();
 
 // All of them.
 void AddOcfs2Scenarios(Registry& registry);

@@ -13,8 +13,11 @@ ScenarioEntry ReadaheadGivesUpScenario() {
   entry.bugs = {"B57"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 8
+file b 8
 task process 0
   read file 0 cells [0, 4)
+  read file 1 cells [0, 4)
+  read file 1 cells [4, 8)
   fadvise-willneed file 0 cells [4, 8)
 task process 1
   write file 0 cells [0, 2)

@@ -1,25 +1,22 @@
 // The lock order that the README promises, as it shows in the validator's graph after many mixes; the clean protocol survives
 // mixes of all operations.
-#include <set>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "harness/filesystems/bcachefs/bcachefs.h"
+#include "harness/filesystems/lock_orders_for_test.h"
 #include "harness/filesystems/trial.h"
 
 namespace ordeal {
 namespace {
 
-using ::testing::Contains;
-using ::testing::Not;
-
 constexpr char kRepaired[] = "bcachefs-repaired";
 
 // "a > b" for every dependency of every run. What leads to or from a state of pagecache_lock carries its name alone; the
 // acquirer's state is the edge's `to`, the holder's is the one that makes `from` wait.
-std::set<std::string> OrdersOf(const char* filesystem) {
-  std::set<std::string> orders;
+LockOrders OrdersOf(const char* filesystem) {
+  LockOrders orders;
   for (uint64_t mix = 0; mix < 60; ++mix) {
     Trial trial(filesystem);
     trial.files = {8, 6};
@@ -28,22 +25,13 @@ std::set<std::string> OrdersOf(const char* filesystem) {
     trial.DrawTasks(mix, 3, 3);
     const TrialVerdict verdict = trial.Run(20, mix);
     EXPECT_EQ(verdict.finding, "") << "mix " << mix << "\n" << verdict.details;
-    const lockdep::Validator& validator = trial.sim().validator();
-    for (uint32_t i = 0; i < validator.graph().size(); ++i) {
-      const lockdep::Edge& edge = validator.graph().edge(lockdep::EdgeId{i});
-      orders.insert(validator.classes().NodeName(edge.from) + " > " + validator.classes().NodeName(edge.to));
-    }
+    AddOrders(trial.sim().validator(), &orders);
   }
   return orders;
 }
 
-void ExpectOrder(const std::set<std::string>& orders, const std::string& first, const std::string& second) {
-  EXPECT_THAT(orders, Contains(first + " > " + second));
-  EXPECT_THAT(orders, Not(Contains(second + " > " + first)));
-}
-
 TEST(BcachefsTest, LockOrderOfTheRepairedProtocol) {
-  const std::set<std::string> orders = OrdersOf(kRepaired);
+  const LockOrders orders = OrdersOf(kRepaired);
   ExpectOrder(orders, "i_rwsem", "pagecache_lock");
   ExpectOrder(orders, "i_rwsem", "mmap_lock");
   ExpectOrder(orders, "i_rwsem", "inode_dio");

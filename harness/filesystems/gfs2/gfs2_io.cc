@@ -27,6 +27,7 @@ using pagecache::Writeback;
 
 void Gfs2Io::Add(const Result& part) {
   total_.error = part.error;
+  last_cells_ = part.cells_done;
   total_.cells_done += part.cells_done;
   total_.seen.insert(total_.seen.end(), part.seen.begin(), part.seen.end());
   total_.cache_conflict |= part.cache_conflict;
@@ -137,6 +138,15 @@ bool Gfs2Io::Place() {
   return true;
 }
 
+// B38: what iomap_end does with blocks that were allocated for a write that came out short, but for any blocks.
+void Gfs2Io::FreeUnwritten(const Io& part, uint32_t cells_done) {
+  const uint32_t begin = PagesFor(part.offset_cells + cells_done);
+  const uint32_t end = PagesFor(part.offset_cells + part.length_cells);
+  if (cells_done == part.length_cells || begin >= end) return;
+  Truncation(world_).DropPages(inode_, begin, end);
+  Truncation(world_).FreeBlocks(inode_, begin, end);
+}
+
 void Gfs2Io::Buffered(bool write) {
   fall_back_ = false;
   total_.error = Error::kOk;
@@ -146,7 +156,9 @@ void Gfs2Io::Buffered(bool write) {
           if (appends_ && !Place()) return Result{};
           if (appends_) part = io_.Rest(total_.cells_done);
           if (write_cells_ != 0) part.length_cells = std::min(part.length_cells, write_cells_);
-          return GenericWrite(world_, mm_, part);
+          Result result = GenericWrite(world_, mm_, part);
+          if (world_.bugs().Has(Bug::kB38ShortWriteFreesBlocks)) FreeUnwritten(part, result.cells_done);
+          return result;
         });
   } else {
     Run({.state = GlockState::kShared, .writes_user = true},
@@ -219,6 +231,10 @@ Result Gfs2Io::DirectWrite() {
     if (Writeback(world_).Range(inode_, begin, end) == Error::kOk) Truncation(world_).Invalidate(inode_, begin, end);
   }
   inode_.i_rwsem.UnlockExclusive();
+  if (world_.bugs().Has(Bug::kB40ShortWriteAccounting)) {
+    total_.cells_done = last_cells_;
+    total_.seen.resize(std::min<size_t>(total_.seen.size(), last_cells_));
+  }
   return std::move(total_);
 }
 

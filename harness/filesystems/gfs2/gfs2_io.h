@@ -47,6 +47,7 @@ class Gfs2Io {
   void Run(const Plan& plan, const Attempt& attempt);
   pagecache::Result Try(const Attempt& attempt);
   void Add(const pagecache::Result& part);
+  void FreeUnwritten(const pagecache::Io& part, uint32_t cells_done);
   // One attempt, faults and all.
   bool once() const { return age_ == Gfs2Age::k515 || age_ == Gfs2Age::k2006; }
   bool FaultIn(const Plan& plan, bool stuck);
@@ -62,6 +63,7 @@ class Gfs2Io {
   const Gfs2Age age_;
   const bool appends_ = io_.append;
   pagecache::Result total_;
+  uint32_t last_cells_ = 0;    // of the last attempt
   uint32_t left_before_ = 0;   // at the last fault-in; 0: none yet
   uint32_t window_cells_ = 0;  // of the last fault-in
   uint32_t write_cells_ = 0;   // of the next attempt of a buffered write: what has been faulted in; 0: all

@@ -39,7 +39,7 @@ std::unique_ptr<pagecache::FileSystemState> Ocfs2::MakeState(World& world) const
   return std::make_unique<Ocfs2World>(world);
 }
 
-std::unique_ptr<pagecache::FileSystemInodeState> Ocfs2::MakeInodeState(World& world, Inode& inode) const {
+Ocfs2LockHooks Ocfs2::LockHooks(World& world, Inode& inode) const {
   Ocfs2LockHooks hooks;
   hooks.meta.downconvert = [this, &world, &inode](DlmMode blocking, DlmMode) {
     return Downconvert(world, inode, blocking);
@@ -52,10 +52,18 @@ std::unique_ptr<pagecache::FileSystemInodeState> Ocfs2::MakeInodeState(World& wo
     inode.disk.i_size = inode.i_size;
     (*lvb)[0] = inode.i_size;
   };
+  hooks.meta.minimum_hold_ns = bugs().Has(Bug::kB62FaultPingPong) ? 0 : minimum_hold_ns();
   hooks.bugs.nonblock_abandons_busy = bugs().Has(Bug::kB57NonblockAbandonsBusy);
   hooks.bugs.no_holder_tracking = bugs().Has(Bug::kB58RecursiveClusterLock);
-  const Ocfs2Inode* first = inode.node == 0 ? nullptr : &OcfsInode(world.OnNode(inode, 0));
-  return std::make_unique<Ocfs2Inode>(world, inode, first, std::move(hooks));
+  return hooks;
+}
+
+const Ocfs2Inode* Ocfs2::First(World& world, const Inode& inode) {
+  return inode.node == 0 ? nullptr : &OcfsInode(world.OnNode(inode, 0));
+}
+
+std::unique_ptr<pagecache::FileSystemInodeState> Ocfs2::MakeInodeState(World& world, Inode& inode) const {
+  return std::make_unique<Ocfs2Inode>(world, inode, First(world, inode), LockHooks(world, inode));
 }
 
 // --- the downconvert worker ---

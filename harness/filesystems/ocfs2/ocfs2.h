@@ -3,6 +3,7 @@
 //
 // A read of a folio may only try for the inode lock and ip_alloc_sem, which order before the folio lock: where it would wait it
 // unlocks the folio, waits for the lock and lets go of it, and has the page looked up again (AOP_TRUNCATED_PAGE).
+// Other than in Linux a node that was given the inode lock keeps it for a minimum time (B62: not).
 // Deviations: direct writes are buffered, flushed and dropped, and so are direct reads into a mapping, because the downconvert does
 // not see pins; the extent map has a lock of its own below the folio lock (ocfs2_extent_map).
 //
@@ -64,14 +65,19 @@ class Ocfs2 : public pagecache::FileSystem {
   virtual DownconvertAnswer Downconvert(pagecache::World& world, pagecache::Inode& inode, DlmMode blocking) const;
   // Writes the dirty pages of an inode until none is left.
   static void WriteAll(pagecache::World& world, pagecache::Inode& inode);
+  // How long a node keeps an inode lock at least: long enough for a task to do what it wanted the lock for. Linux has none (B62).
+  virtual int64_t minimum_hold_ns() const { return 50 * kStepNs; }
+  // The locks of an inode: what the lock manager's glue calls.
+  Ocfs2LockHooks LockHooks(pagecache::World& world, pagecache::Inode& inode) const;
+  // The same file's state on node 0, whose resources other nodes share; null on node 0.
+  static const Ocfs2Inode* First(pagecache::World& world, const pagecache::Inode& inode);
+  // What lies between the end of file and a write behind it reads as zeros, on all nodes.
+  virtual pagecache::Error ExtendTo(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells) const;
   // Notes it if a folio could still be read from the cache although the lock is about to be given away.
   static void CheckNothingCached(pagecache::World& world, const pagecache::Inode& inode);
 
   void CheckInvariants(const pagecache::World& world,
                        std::vector<pagecache::InvariantViolation>* found) const override;
-
- private:
-  pagecache::Error ExtendTo(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells) const;
 };
 
 }  // namespace ordeal

@@ -132,8 +132,5 @@ Error Ocfs2Atp::ReadaheadFolio(World& world, Folio& folio) const {
 }
 
 Error Ocfs2Atp::PrepareWrite(World& world, Folio& folio) const { return TryOrRetry(world, folio, kDlmExclusive); }
-void Ocfs2Atp::FolioWritten(World&, Folio& folio) const {
-  OcfsInode(folio.mapping->host).UnlockMeta(kDlmExclusive);
-}
 
 }  // namespace ordeal

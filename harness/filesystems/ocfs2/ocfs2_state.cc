@@ -24,21 +24,38 @@ Ocfs2World::Ocfs2World(World& world)
   }
 }
 
-ResourceId Ocfs2World::NewResource(bool rw, uint32_t number) {
-  return dlm_.NewResource({.lock_class = rw ? rw_class_ : meta_class_,
-                           .name = rw ? "rw lock of disk inode" : "inode lock of disk inode",
-                           .number = number,
-                           .order_key = number});
+ResourceId Ocfs2World::NewResource(LockKind kind, uint32_t number) {
+  const char* name = "inode lock of disk inode";
+  lockdep::LockClassId lock_class = meta_class_;
+  if (kind == LockKind::kRw) {
+    name = "rw lock of disk inode";
+    lock_class = rw_class_;
+  } else if (kind == LockKind::kData) {
+    name = "data lock of disk inode";
+    if (!data_class_.has_value()) {
+      const lockdep::LockClassOptions options{.ordered_by_key = true, .kind = &lockdep::kDlmLock};
+      data_class_ = cluster_.sim().Class("ocfs2_data_lock", options);
+    }
+    lock_class = *data_class_;
+  }
+  return dlm_.NewResource({.lock_class = lock_class, .name = name, .number = number, .order_key = number});
 }
 
 Ocfs2Inode::Ocfs2Inode(World& world, Inode& inode, const Ocfs2Inode* first, Ocfs2LockHooks hooks)
     : alloc(world.sim(), OcfsWorld(world).alloc_class(), "ip_alloc_sem of inode", inode.number, world.options().steal),
       cluster_(OcfsWorld(world).cluster()),
       node_(Ocfs2World::NodeOf(inode)),
-      rw_resource_(first != nullptr ? first->rw_resource_ : OcfsWorld(world).NewResource(true, inode.disk.number)),
-      meta_resource_(first != nullptr ? first->meta_resource_ : OcfsWorld(world).NewResource(false, inode.disk.number)),
+      rw_resource_(OcfsWorld(world).ResourceOf(Ocfs2World::LockKind::kRw, inode,
+                                               first == nullptr ? nullptr : &first->rw_resource_)),
+      meta_resource_(OcfsWorld(world).ResourceOf(Ocfs2World::LockKind::kMeta, inode,
+                                                 first == nullptr ? nullptr : &first->meta_resource_)),
       rw_(OcfsWorld(world).worker(node_), rw_resource_, {}, hooks.bugs),
-      meta_(OcfsWorld(world).worker(node_), meta_resource_, std::move(hooks.meta), hooks.bugs) {}
+      meta_(OcfsWorld(world).worker(node_), meta_resource_, std::move(hooks.meta), hooks.bugs) {
+  if (!hooks.data.has_value()) return;
+  data_resource_ = OcfsWorld(world).ResourceOf(Ocfs2World::LockKind::kData, inode,
+                                               first == nullptr ? nullptr : &first->data_resource_);
+  data_.emplace(OcfsWorld(world).worker(node_), data_resource_, *std::move(hooks.data), hooks.bugs);
+}
 
 void Ocfs2Inode::LockRw(DlmMode mode, lockdep::Site site) {
   cluster_.BindCurrentTask(node_);
@@ -50,6 +67,17 @@ void Ocfs2Inode::LockMeta(DlmMode mode, lockdep::Site site) {
   cluster_.BindCurrentTask(node_);
   const ClusterLockStatus status = meta_.Lock(mode, {}, site);
   LD_CHECK(status == ClusterLockStatus::kGranted, "a task wants more of an inode lock than it has");
+}
+
+void Ocfs2Inode::LockData(DlmMode mode, lockdep::Site site) {
+  cluster_.BindCurrentTask(node_);
+  const ClusterLockStatus status = data_->Lock(mode, {}, site);
+  LD_CHECK(status == ClusterLockStatus::kGranted, "a task wants more of a data lock than it has");
+}
+
+bool Ocfs2Inode::TryLockData(DlmMode mode, lockdep::Site site) {
+  cluster_.BindCurrentTask(node_);
+  return data_->Lock(mode, {.nonblock = true}, site) == ClusterLockStatus::kGranted;
 }
 
 bool Ocfs2Inode::TryLockMeta(DlmMode mode, lockdep::Site site) {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "harness/cluster/cluster_lock.h"
@@ -26,7 +27,12 @@ class Ocfs2World : public pagecache::FileSystemState {
   Dlm& dlm() { return dlm_; }
   DownconvertWorker& worker(NodeId node) { return *workers_[Index(node)]; }
   lockdep::LockClassId alloc_class() const { return alloc_class_; }
-  ResourceId NewResource(bool rw, uint32_t number);
+  enum class LockKind : uint8_t { kRw, kMeta, kData };
+  ResourceId NewResource(LockKind kind, uint32_t number);
+  // The resource of an inode's lock: a new one on node 0, which comes first, and what that one has (`first`) on others.
+  ResourceId ResourceOf(LockKind kind, const pagecache::Inode& inode, const ResourceId* first) {
+    return first != nullptr ? *first : NewResource(kind, inode.disk.number);
+  }
 
   // By task: what a historical protocol remembers between the hooks of one operation.
   std::array<bool, kTasksMax> submitted{};
@@ -38,10 +44,12 @@ class Ocfs2World : public pagecache::FileSystemState {
   lockdep::LockClassId rw_class_;
   lockdep::LockClassId meta_class_;
   lockdep::LockClassId alloc_class_;
+  std::optional<lockdep::LockClassId> data_class_;
 };
 
 struct Ocfs2LockHooks {
   ClusterLockUser meta;
+  std::optional<ClusterLockUser> data;  // of a protocol whose pages have a cluster lock of their own
   ClusterLockBugs bugs;
 };
 
@@ -58,6 +66,11 @@ class Ocfs2Inode : public pagecache::FileSystemInodeState {
   bool TryLockMeta(DlmMode mode, lockdep::Site site = lockdep::Site::Here());
   void UnlockMeta(DlmMode mode, lockdep::Site site = lockdep::Site::Here()) { meta_.Unlock(mode, site); }
 
+  // Only with Ocfs2LockHooks::data; ordered after the inode lock.
+  void LockData(DlmMode mode, lockdep::Site site = lockdep::Site::Here());
+  bool TryLockData(DlmMode mode, lockdep::Site site = lockdep::Site::Here());
+  void UnlockData(DlmMode mode, lockdep::Site site = lockdep::Site::Here()) { data_->Unlock(mode, site); }
+
   RwSemaphore alloc;  // ip_alloc_sem
   const ClusterLock& meta() const { return meta_; }
   const ClusterLock& rw() const { return rw_; }
@@ -69,6 +82,8 @@ class Ocfs2Inode : public pagecache::FileSystemInodeState {
   const ResourceId meta_resource_;
   ClusterLock rw_;
   ClusterLock meta_;
+  ResourceId data_resource_{};
+  std::optional<ClusterLock> data_;
 };
 
 inline Ocfs2World& OcfsWorld(const pagecache::World& world) { return static_cast<Ocfs2World&>(*world.fs_state()); }
