@@ -1,8 +1,8 @@
 #include "harness/campaign/canary_table.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "harness/campaign/explore.h"
 #include "harness/campaign/stopwatch.h"
 #include "harness/corpus/corpus_file.h"
@@ -53,6 +52,7 @@ class TableMaker {
 
   absl::StatusOr<CanaryTable> Make() {
     for (const BugEntry& bug : registry_.bugs()) {
+      if (table_.options.seeds == 0) break;
       std::vector<std::string> filesystems = bug.filesystems;
       if (NamedByScenario(bug.id)) filesystems.push_back("");
       for (const std::string& filesystem : filesystems) RETURN_IF_ERROR(AddSwitch(bug, filesystem));
@@ -186,24 +186,43 @@ class TableMaker {
   absl::Status AddClean(const FileSystemType& type) {
     const ScenarioEntry* scenario = registry_.FindScenario(kCleanScenario);
     if (scenario == nullptr || !Contains(scenario->filesystems, type.name)) return absl::OkStatus();
-    CleanRow row{.filesystem = type.name, .scenario = kCleanScenario, .known_holes = type.inherent_bugs};
+    CleanRow row{.filesystem = type.name, .scenario = kCleanScenario, .nodes = type.nodes};
+    row.known_holes = type.inherent_bugs;
     const Stopwatch watch;
     for (const char* strategy : kStrategies) {
       ExploreOptions options{.strategy = strategy, .seed = 1};
-      options.schedules_max = table_.options.clean_schedules / 2;
+      options.schedules_max = table_.options.clean_schedules / std::size(kStrategies);
       options.findings_max = 0;
       options.confirm_schedules = 0;
+      const auto show = [&](const ExploreResult& result) {
+        progress_.Update([&] {
+          return absl::StrFormat("clean %-20s %-8s %d schedules", type.name, strategy, result.schedules);
+        });
+      };
       ASSIGN_OR_RETURN(const ExploreResult result,
-                       Explore(registry_, {kCleanScenario, type.name, {}, FaultSet::All()}, options));
+                       Explore(registry_, {kCleanScenario, type.name, {}, FaultSet::All()}, options, show));
+      row.by_strategy.push_back({strategy, result.schedules});
       row.schedules += result.schedules;
-      row.findings += result.findings.size() + result.across.size();
-      if (row.first.empty() && !result.findings.empty()) row.first = result.findings.front().finding.signature;
+      row.steps += result.steps;
+      row.inconclusive += result.inconclusive;
+      for (const UniqueFinding& found : result.findings) AddFinding(found.finding.signature, found.count, &row);
+      for (const AcrossSchedules& across : result.across) AddFinding(across.finding.signature, 0, &row);
     }
     row.seconds = watch.Seconds();
-    progress_.Line(absl::StrFormat("clean %-20s %d schedules, %d findings %s", type.name, row.schedules, row.findings,
-                                   row.first));
+    progress_.Line(absl::StrFormat("clean %-20s %d schedules, %d findings %s", type.name, row.schedules,
+                                   row.findings.size(), row.findings.empty() ? "" : row.findings.front().signature));
     table_.clean.push_back(std::move(row));
     return absl::OkStatus();
+  }
+
+  static void AddFinding(const std::string& signature, uint64_t runs, CleanRow* row) {
+    for (CleanRow::Finding& known : row->findings) {
+      if (known.signature == signature) {
+        known.runs += runs;
+        return;
+      }
+    }
+    row->findings.push_back({signature, runs});
   }
 
   const Registry& registry_;
@@ -218,7 +237,7 @@ bool CanaryTable::ok() const {
   const bool all_found = std::all_of(canaries.begin(), canaries.end(),
                                      [](const CanaryRow& row) { return row.scenario.empty() || row.found > 0; });
   const bool silent = std::all_of(clean.begin(), clean.end(), [](const CleanRow& row) {
-    return row.findings == 0 || !row.known_holes.empty();
+    return row.findings.empty() || !row.known_holes.empty();
   });
   return all_found && silent;
 }
@@ -226,55 +245,6 @@ bool CanaryTable::ok() const {
 absl::StatusOr<CanaryTable> MakeCanaryTable(const Registry& registry, const CanaryTableOptions& options,
                                             Progress& progress) {
   return TableMaker(registry, options, progress).Make();
-}
-
-std::string RenderMarkdown(const CanaryTable& table) {
-  std::string text = absl::StrFormat(
-      "# Canaries\n\nEach bug switched on, or on the historical file system that has it, "
-      "seeds 1 to %d, at most %d schedules a seed; the scenario and strategy that find it "
-      "soonest.\n\n| bug | file system | scenario | strategy | finding | found | median | max | minimised run |\n"
-      "|---|---|---|---|---|---|---|---|---|\n",
-      table.options.seeds, table.options.schedules_max);
-  for (const CanaryRow& row : table.canaries) {
-    const std::string name = row.bug == row.slug ? row.bug : absl::StrCat(row.bug, " ", row.slug);
-    if (row.scenario.empty()) {
-      absl::StrAppend(&text, "| ", name, " | ", row.filesystem, " | no scenario here is known to find it | | | | | | |\n");
-      continue;
-    }
-    const std::string saved = row.file.empty() ? "" : absl::StrFormat("%d deviations", row.deviations);
-    absl::StrAppendFormat(&text, "| %s | %s | %s | %s | %s | %d of %d | %d | %d | %s |\n", name,
-                          row.filesystem.empty() ? "-"
-                          : row.twin.empty()     ? row.filesystem
-                                                 : absl::StrCat(row.filesystem, " itself (clean: ", row.twin, ")"),
-                          row.scenario, row.strategy, row.finding,
-                          row.found, row.seeds, row.median, row.max, saved);
-  }
-  absl::StrAppend(&text, "\n# Clean file systems\n\nNo bug switched on, all faults, half of the schedules random, half pct:3.\n\n"
-                  "| file system | scenario | schedules | findings | known holes |\n|---|---|---|---|---|\n");
-  for (const CleanRow& row : table.clean) {
-    absl::StrAppendFormat(&text, "| %s | %s | %d | %d %s | %s |\n", row.filesystem, row.scenario, row.schedules,
-                          row.findings, row.first, absl::StrJoin(row.known_holes, ", "));
-  }
-  return text;
-}
-
-std::string RenderJson(const CanaryTable& table) {
-  nlohmann::ordered_json canaries = nlohmann::ordered_json::array();
-  for (const CanaryRow& row : table.canaries) {
-    canaries.push_back({{"bug", row.bug}, {"slug", row.slug}, {"filesystem", row.filesystem}, {"twin", row.twin},
-                        {"scenario", row.scenario}, {"strategy", row.strategy}, {"finding", row.finding},
-                        {"seeds", row.seeds}, {"found", row.found}, {"median", row.median}, {"max", row.max},
-                        {"file", row.file}, {"deviations", row.deviations}});
-  }
-  nlohmann::ordered_json clean = nlohmann::ordered_json::array();
-  for (const CleanRow& row : table.clean) {
-    clean.push_back({{"filesystem", row.filesystem}, {"scenario", row.scenario}, {"schedules", row.schedules},
-                     {"findings", row.findings}, {"first", row.first}, {"known_holes", row.known_holes},
-                     {"seconds", row.seconds}});
-  }
-  const nlohmann::ordered_json json = {{"seeds", table.options.seeds}, {"schedules_max", table.options.schedules_max},
-                                       {"ok", table.ok()}, {"canaries", canaries}, {"clean", clean}};
-  return absl::StrCat(json.dump(2), "\n");
 }
 
 }  // namespace ordeal

@@ -19,7 +19,7 @@
 namespace ordeal {
 
 struct CanaryTableOptions {
-  uint64_t seeds = 20;                 // 1 .. seeds
+  uint64_t seeds = 20;                 // 1 .. seeds; 0: no bugs
   uint64_t schedules_max = 20'000;     // of one seed
   double seconds_max = 20;             // of one (bug, file system, scenario, strategy); later seeds are left out
   uint64_t clean_schedules = 100'000;  // of each file system; 0: none
@@ -43,13 +43,26 @@ struct CanaryRow {
   uint64_t deviations = 0;  // of it
 };
 
+// One file system without any switch, with every fault of FaultSet::All().
 struct CleanRow {
+  struct Strategy {
+    std::string name;
+    uint64_t schedules = 0;
+  };
+  struct Finding {
+    std::string signature;
+    uint64_t runs = 0;  // that had it first; 0: it is seen across schedules only
+  };
+
   std::string filesystem;
   std::string scenario;
-  uint64_t schedules = 0;
-  uint64_t findings = 0;
-  std::string first;                    // signature of the first; empty: none
-  std::vector<std::string> known_holes;  // of a historical protocol, which explain findings
+  int nodes = 1;
+  uint64_t schedules = 0;  // of all strategies
+  std::vector<Strategy> by_strategy;
+  uint64_t steps = 0;
+  uint64_t inconclusive = 0;             // schedules that hit the step limit
+  std::vector<Finding> findings;         // told apart by signature
+  std::vector<std::string> known_holes;  // of a protocol as it was, which explain findings
   double seconds = 0;
 };
 
@@ -64,6 +77,7 @@ struct CanaryTable {
 absl::StatusOr<CanaryTable> MakeCanaryTable(const Registry& registry, const CanaryTableOptions& options,
                                             Progress& progress);
 
+// canary_report.cc; columns are aligned, so that it can be read in a terminal too.
 std::string RenderMarkdown(const CanaryTable& table);
 std::string RenderJson(const CanaryTable& table);
 

@@ -117,7 +117,7 @@ class Program {
     const auto of_canaries = [&](const char* name, std::string& value, const char* text) {
       verb->add_option(name, value, text)->capture_default_str()->needs(canaries);
     };
-    of_canaries("--seeds", nightly_.seeds, "Of --canaries: seeds for each bug");
+    of_canaries("--seeds", nightly_.seeds, "Of --canaries: seeds for each bug; 0: no bugs");
     of_canaries("--clean", nightly_.clean, "Of --canaries: schedules of each clean file system");
     of_canaries("--corpus", nightly_.corpus, "Of --canaries: folder for one minimised run of each bug");
     verb->add_flag("--json", nightly_.json, "Print the report as JSON");

@@ -17,7 +17,7 @@ namespace {
 
 absl::StatusOr<int> Canaries(const Registry& registry, const NightlyArguments& arguments) {
   CanaryTableOptions options;
-  ASSIGN_OR_RETURN(options.seeds, ParseCount("--seeds", arguments.seeds, 1));
+  ASSIGN_OR_RETURN(options.seeds, ParseCount("--seeds", arguments.seeds, 0));
   ASSIGN_OR_RETURN(options.clean_schedules, ParseCount("--clean", arguments.clean, 0));
   options.corpus = arguments.corpus;
   if (arguments.directory.empty()) return absl::InvalidArgumentError("--dir is empty");

@@ -106,6 +106,7 @@ struct FinalState {
 // What a file system promises beyond the common rules (protocols 4.3).
 struct Promises {
   bool atomic_calls = false;     // a buffered read sees each buffered write wholly or not at all (XFS)
+  bool whole_writes = true;      // two buffered writes of one file exclude each other
   bool short_transfers = false;  // faults are on: a read may stop short inside the file
   // What was stored behind the end of file, through a mapping of the last page, is gone when the file grows over it. (XFS; ext4
   // does not before 6.14.)

@@ -174,6 +174,7 @@ void HistoryJudge::JudgeFinal(const FinalState& state) {
   JudgeFinalSize(state);
   const size_t cells = std::max({state.disk.size(), state.cached.size(), state.direct.size(), state.dropped.size()});
   for (uint32_t cell = 0; cell < cells; ++cell) JudgeFinalCell(state, cell);
+  if (!history_->promises.whole_writes) return;
   JudgeSplitCalls(Reader::kFinalCached, kNoEvent, state.file, 0, state.cached, {last_sequence_ + 1, kUnfinished});
 }
 

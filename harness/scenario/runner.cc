@@ -10,6 +10,7 @@ namespace {
 
 // So many times as many repetitions of a state are a livelock under a fair schedule: there nothing is left to bad luck.
 constexpr uint32_t kFairPatience = 20;
+constexpr uint64_t kFairIdlePatience = 3;
 
 }  // namespace
 
@@ -102,6 +103,7 @@ void Runner::JudgeFairly(RunEndKind unfair, uint64_t choices_before, Finding* fi
   options.judges_fairly = false;
   options.scheduler.keep_trace = false;
   options.scheduler.retry_repeats_max *= kFairPatience;
+  options.scheduler.idle_steps_max *= kFairIdlePatience;  // the watchdog's own steps are replayed first
   Runner fair(entry, spec_, options);
   FairContinuation source(recorded(), choices_before);
   finding->details += FairVerdict(unfair, fair.Run(source).end.kind) + "\n";

@@ -102,6 +102,8 @@ WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pa
   for (size_t task = 0; task < kWorkloadTasksMax; ++task) task_names_.push_back(absl::StrCat("worker ", task));
   history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
   history_.promises.zeroes_tail = true;
+  // i_rwsem keeps out the writers of its own node alone, and GFS2 lets go of the glock where a write faults its source in.
+  history_.promises.whole_writes = spec.filesystem_type.nodes == 1;
   history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) ||
                                       spec.faults.Has(ChoiceKind::kIoError) ||
                                       spec.faults.Has(ChoiceKind::kIoShort) || options.memory_folios < 32;

@@ -111,6 +111,19 @@ TEST(MixLockOrderTest, TheMixOfAllOperationsKeepsTheDeclaredOrders) {
   }
 }
 
+class CleanFileSystemTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(CleanFileSystemTest, NothingIsFoundWithFaults) {
+  EXPECT_EQ(FirstFinding(OperationsMixScenario(), *FindFileSystemType(GetParam()), {}, Faults(), kSchedules), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(OperationsMix, CleanFileSystemTest,
+                         ::testing::Values("ext4", "xfs-dax", "bcachefs-repaired", "gfs2", "ocfs2"), [](const auto& info) {
+                           std::string name = info.param;
+                           for (char& c : name) c = c == '-' ? '_' : c;
+                           return name;
+                         });
+
 struct Switch {
   const char* bug;
   MixMaker mix;

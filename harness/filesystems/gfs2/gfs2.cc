@@ -31,6 +31,8 @@ namespace {
 
 constexpr int kWritebackAttemptsMax = 64;         // of a demotion, where I/O errors are injected
 constexpr int64_t kPinPollNs = 8 * kStepNs;
+// Long enough for the access that a fault was for (Linux: 10 ticks to 200 ms).
+constexpr int64_t kHoldNs = 200 * kStepNs;
 
 bool HasPins(const Inode& inode) {
   for (const Folio* folio : inode.mapping.pages) {
@@ -91,6 +93,7 @@ std::unique_ptr<pagecache::FileSystemInodeState> Gfs2::MakeInodeState(World& wor
         state.dlm.NewResource({.lock_class = state.dlm_class, .name = "dlm lock of inode", .number = inode.disk.number}));
   }
   GlockOptions options;
+  options.hold_ns = age_ == Gfs2Age::k2006 ? 0 : kHoldNs;
   options.deferred_keeps_cache = bugs().Has(Bug::kB61NoInvalidateAtDeferred);
   GlockOperations operations;
   operations.sync = [&world, &inode] { GoSync(world, inode); };

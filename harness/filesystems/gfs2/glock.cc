@@ -207,6 +207,7 @@ void Glock::OnBlocking(DlmMode mode) {
   if (demote_requested_ && demote_state_ != wanted) wanted = GlockState::kUnlocked;
   demote_requested_ = true;
   demote_state_ = wanted;
+  demotion_waits_ = !holders_.empty();
   RunQueue();
 }
 
@@ -245,7 +246,7 @@ void Glock::Step() {
     return;
   }
   const int64_t rest_ns = changed_at_ns_ + options_.hold_ns - sim_.scheduler().now_ns();
-  if (options_.hold_ns > 0 && rest_ns > 0 && state_ != GlockState::kUnlocked) {
+  if (demotion_waits_ && options_.hold_ns > 0 && rest_ns > 0 && state_ != GlockState::kUnlocked) {
     // Until then it is nobody's wish (GLF_PENDING_DEMOTE): local requests go on.
     const GlockState wanted = demote_state_;
     demote_requested_ = false;

@@ -50,7 +50,7 @@ struct GlockHolderState {
 const char* FindIllegalHolders(GlockState state, absl::Span<const GlockHolderState> holders);
 
 struct GlockOptions {
-  int64_t hold_ns = 0;                // minimum time from a new state to a demotion
+  int64_t hold_ns = 0;                // minimum time from a new state to a demotion that comes while holders are queued
   bool deferred_keeps_cache = false;  // B61
   bool ladder_keeps_cache = false;    // B64, the data form
 };
@@ -131,6 +131,7 @@ class Glock : public Waitable {
   bool busy_ = false;            // the worker changes the state (GLF_LOCK)
   bool demote_requested_ = false;
   GlockState demote_state_ = GlockState::kUnlocked;
+  bool demotion_waits_ = false;  // for the end of the hold time
   int64_t changed_at_ns_ = 0;
   std::array<GlockState, kTasksMax> declared_{};  // by task: what it is about to ask for
 };
