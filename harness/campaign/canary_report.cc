@@ -49,7 +49,7 @@ std::string NameOf(const CanaryRow& row) {
 // A hole needs no switch.
 std::string PlaceOf(const CanaryRow& row) {
   if (row.filesystem.empty()) return "-";
-  return row.twin.empty() ? row.filesystem : absl::StrCat(row.filesystem, " (not ", row.twin, ")");
+  return row.twin.empty() ? row.filesystem : absl::StrCat(row.filesystem, " itself (clean: ", row.twin, ")");
 }
 
 std::string Canaries(const CanaryTable& table) {
@@ -76,10 +76,10 @@ std::string Canaries(const CanaryTable& table) {
   }
   std::string text = absl::StrFormat(
       "# Canaries\n\n"
-      "Each known bug is switched on, alone, on each file system that has it; a hole of a protocol as it was needs no switch, and\n"
-      "\"not\" names the protocol that closed it. Which scenario and strategy find it soonest, in how many of the seeds 1 to %d, and in\n"
-      "how many schedules: median and maximum over the seeds that found it, of at most %s each. A scenario counts only if the same\n"
-      "strategy is silent in it without the bug. (Fewer seeds: the time ran out.)\n\n"
+      "Each known bug is switched on, alone, on each file system that has it; a hole of a historical protocol needs no switch,\n"
+      "and the protocol that closed it is named. Which scenario and strategy find it soonest, in how many of the seeds 1 to %d,\n"
+      "and in how many schedules: median and maximum over the seeds that found it, of at most %s each. A scenario counts only\n"
+      "if the same strategy is silent in it without the bug. (Fewer seeds: the time ran out.)\n\n"
       "%d bugs found%s.\n\n",
       table.options.seeds, Thousands(table.options.schedules_max), found.size(),
       missed.empty() ? ", none missed" : absl::StrCat("; MISSED: ", absl::StrJoin(missed, ", ")));
@@ -98,10 +98,10 @@ std::string FaultNames() {
 
 std::string Clean(const CanaryTable& table) {
   std::vector<std::vector<std::string>> rows = {
-      {"file system", "nodes", "known holes", "schedules", "points a schedule", "inconclusive", "findings"}};
+      {"file system", "nodes", "scenario", "known holes", "schedules", "points a schedule", "inconclusive", "findings"}};
   std::string findings;
   for (const CleanRow& row : table.clean) {
-    rows.push_back({row.filesystem, absl::StrCat(row.nodes), absl::StrJoin(row.known_holes, ", "),
+    rows.push_back({row.filesystem, absl::StrCat(row.nodes), row.scenario, absl::StrJoin(row.known_holes, ", "),
                     Thousands(row.schedules), absl::StrCat(row.steps / std::max<uint64_t>(row.schedules, 1)),
                     Thousands(row.inconclusive), absl::StrCat(row.findings.size())});
     for (const CleanRow::Finding& finding : row.findings) {
@@ -114,10 +114,9 @@ std::string Clean(const CanaryTable& table) {
     strategies.push_back(absl::StrCat(Thousands(strategy.schedules), " ", strategy.name));
   }
   std::string text = absl::StrCat(
-      "# Clean file systems\n\nNo bug is switched on; ", table.clean.front().scenario, ", ",
-      absl::StrJoin(strategies, " and "), " schedules. Faults: ", FaultNames(),
+      "# Clean file systems\n\nNo bug is switched on; ", absl::StrJoin(strategies, " and "), " schedules. Faults: ", FaultNames(),
       ".\nKnown holes are those of a protocol as it was, which nothing turns off: they explain findings.\n\n",
-      RenderTable(rows, 3));
+      RenderTable(rows, 4));
   if (!findings.empty()) absl::StrAppend(&text, "\nWhat was found:\n\n", findings);
   return text;
 }

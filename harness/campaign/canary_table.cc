@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kStrategies[] = {"random", "pct:3"};
 constexpr uint64_t kTwinSchedules = 3000;
 constexpr uint64_t kOtherFindingsMax = 5;  // a historical protocol has other holes: so many distinct findings are looked at
-constexpr const char* kCleanScenario = "operations-mix";
+constexpr const char* kCleanScenarios[] = {"operations-mix", "cluster-mix"};
 
 bool Contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -184,9 +184,15 @@ class TableMaker {
   }
 
   absl::Status AddClean(const FileSystemType& type) {
-    const ScenarioEntry* scenario = registry_.FindScenario(kCleanScenario);
-    if (scenario == nullptr || !Contains(scenario->filesystems, type.name)) return absl::OkStatus();
-    CleanRow row{.filesystem = type.name, .scenario = kCleanScenario, .nodes = type.nodes};
+    for (const char* name : kCleanScenarios) {
+      const ScenarioEntry* scenario = registry_.FindScenario(name);
+      if (scenario != nullptr && Contains(scenario->filesystems, type.name)) return Soak(name, type);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Soak(const char* scenario, const FileSystemType& type) {
+    CleanRow row{.filesystem = type.name, .scenario = scenario, .nodes = type.nodes};
     row.known_holes = type.inherent_bugs;
     const Stopwatch watch;
     for (const char* strategy : kStrategies) {
@@ -200,7 +206,7 @@ class TableMaker {
         });
       };
       ASSIGN_OR_RETURN(const ExploreResult result,
-                       Explore(registry_, {kCleanScenario, type.name, {}, FaultSet::All()}, options, show));
+                       Explore(registry_, {scenario, type.name, {}, FaultSet::All()}, options, show));
       row.by_strategy.push_back({strategy, result.schedules});
       row.schedules += result.schedules;
       row.steps += result.steps;

@@ -6,6 +6,7 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(MutexCounterScenario());
   registry.Add(DiningPhilosophersScenario());
   registry.Add(OperationsMixScenario());
+  registry.Add(ClusterMixScenario());
   registry.Add(FallocateMixScenario());
   registry.Add(CloneMixScenario());
   registry.Add(AsyncMixScenario());

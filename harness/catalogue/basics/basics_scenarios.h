@@ -10,6 +10,7 @@ namespace ordeal {
 ScenarioEntry MutexCounterScenario();
 ScenarioEntry DiningPhilosophersScenario();
 ScenarioEntry OperationsMixScenario();
+ScenarioEntry ClusterMixScenario();
 ScenarioEntry FallocateMixScenario();
 ScenarioEntry CloneMixScenario();
 ScenarioEntry AsyncMixScenario();

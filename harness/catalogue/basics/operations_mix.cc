@@ -1,6 +1,6 @@
 // Everything at once: a generated workload of all operations on few files, with buffers that are mappings of the same
 // files and less memory than the files have pages, so that reclaim is always at work. The other mixes dwell on the rarer
-// operations of one kind, among the common ones.
+// operations of one kind, among the common ones; the mix of clusters has no names and no files that are opened.
 #include "harness/catalogue/basics/basics_scenarios.h"
 #include "harness/scenario/workload_scenario.h"
 
@@ -37,14 +37,23 @@ ScenarioEntry OperationsMixScenario() {
   ScenarioEntry entry;
   entry.name = "operations-mix";
   entry.summary = "a generated mix of all operations on two mapped files and one that is not, short of memory";
-  entry.filesystems = {"vfs",      "vfs-2020",          "xfs",               "ext4", "xfs-dax",
-                       "bcachefs", "bcachefs-proposed", "bcachefs-repaired", "gfs2", "ocfs2"};
+  entry.filesystems = {"vfs",      "vfs-2020",          "xfs",              "ext4", "xfs-dax",
+                       "bcachefs", "bcachefs-proposed", "bcachefs-repaired"};
   entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
   std::vector<OperationWeight> kinds = AllOperations();
   kinds.insert(kinds.end(), {{FileOperationKind::kRename, 1},
                              {FileOperationKind::kReplace, 1},
                              {FileOperationKind::kShrinkInodes, 1}});
   return Mix(entry, std::move(kinds), {.unmapped_files = 1}, {.plugs = true, .dirty_folios_max = 5});
+}
+
+// Files of a cluster keep their names and inodes.
+ScenarioEntry ClusterMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "cluster-mix";
+  entry.summary = "a generated mix of all operations on two files of two nodes, short of memory";
+  entry.filesystems = {"gfs2", "ocfs2"};
+  return Mix(entry, AllOperations());
 }
 
 ScenarioEntry FallocateMixScenario() {
