@@ -9,11 +9,11 @@
 namespace ordeal {
 namespace {
 
-constexpr uint64_t kSchedulesMax = 2'000;
+constexpr uint64_t kSchedulesMax = 40'000;
 #if defined(__SANITIZE_ADDRESS__)
 constexpr uint64_t kCleanSchedules = 100;
 #else
-constexpr uint64_t kCleanSchedules = kSchedulesMax;
+constexpr uint64_t kCleanSchedules = 2'000;
 #endif
 
 struct BugCase {
