@@ -163,10 +163,11 @@ Error Bcachefs::FaultEnter(World& world, AddressSpace& mapping) const {
   if (lock.TryLock(TwoState::kAdd)) return Error::kOk;
   if (!wrong_order || !SwapsLocksInFault()) return Error::kAgain;
   PagecacheStateLock& block = LockOf(blocked->host);
-  block.Unlock(TwoState::kBlock);
+  const bool held = block.HeldByCurrent(TwoState::kBlock);  // not if FaultWait has let go of it for an earlier fault
+  if (held) block.Unlock(TwoState::kBlock);
   lock.Lock(TwoState::kAdd);
   lock.Unlock(TwoState::kAdd);
-  block.Lock(TwoState::kBlock);
+  if (held) block.Lock(TwoState::kBlock);
   task.faults_disabled_dropped = true;
   return Error::kSigBus;
 }
