@@ -95,6 +95,17 @@ TEST(LockOrderTest, Xfs4) {
 
 // A calm run of a write that faults with its folio locked (B27), beside its clean twin. The cycle needs the fault's own order,
 // too (harness/pagecache/invariants_test.cc has an acquisition against the order without a cycle).
+// The locks of a DAX inode are XFS's; what eviction waits for comes after them (xfs_scenarios_test has those).
+TEST(LockOrderTest, DaxIsAsXfs) {
+  for (const char* filesystem : {"xfs-dax", "xfs-dax-proposed"}) {
+    const LockOrders orders = OrdersOf(filesystem);
+    ExpectOrder(orders, "xfs_iolock", "mmap_lock");
+    ExpectOrder(orders, "xfs_iolock", "xfs_mmaplock");
+    ExpectOrder(orders, "mmap_lock", "xfs_mmaplock");
+    ExpectOrder(orders, "xfs_mmaplock", "folio_lock");
+  }
+}
+
 TEST(LockOrderTest, WhatIsAcquiredAgainstTheDeclaredOrderIsFound) {
   for (const bool bug : {true, false}) {
     Trial trial("vfs", bug ? std::vector<std::string>{"B27"} : std::vector<std::string>{});

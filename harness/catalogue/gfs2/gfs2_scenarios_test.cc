@@ -2,6 +2,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "harness/catalogue/catalogue.h"
+#include "harness/filesystems/lock_orders_for_test.h"
 #include "harness/scenario/scenario.h"
 #include "injectors/schedule/pct.h"
 #include "injectors/schedule/random_walk.h"
@@ -78,6 +79,25 @@ TEST_P(Gfs2BugTest, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Bugs, Gfs2BugTest, ::testing::ValuesIn(kBugCases));
+
+// In the mix of all operations on two nodes.
+TEST(Gfs2Test, KeepsTheLockOrderOfItsReadme) {
+  const Registry registry = BuiltIn();
+  Runner runner(*registry.FindScenario("cluster-mix"), Resolve(registry, {"cluster-mix", "gfs2", "", ""}));
+  RandomWalk source(5);
+  LockOrders orders;
+  for (uint64_t run = 0; run < 300; ++run) {
+    const RunResult result = runner.Run(source, run);
+    ASSERT_TRUE(result.findings.empty()) << "run " << run << ": " << result.findings[0].signature;
+    AddOrders(runner.sim().validator(), &orders);
+  }
+  ExpectOrder(orders, "i_rwsem", "mmap_lock");
+  ExpectOrder(orders, "i_rwsem", "gl_inode");
+  ExpectOrder(orders, "mmap_lock", "gl_inode");
+  ExpectOrder(orders, "gl_inode", "folio_lock");
+  ExpectOrder(orders, "folio_lock", "i_data_sem");
+  ExpectOrder(orders, "folio_lock", "i_pages");
+}
 
 // Every scenario of this section that runs on "gfs2" is silent there.
 TEST(Gfs2Test, NothingIsFoundWithoutABug) {
