@@ -14,8 +14,9 @@ namespace ordeal {
 // After the tasks have ended and before the oracles judge.
 using WorkloadCheck = void (*)(ScenarioRun& run, const WorkloadExecutor& executor);
 
-// No readahead. `text` as for FixedWorkload: a bad one is a programmer's error.
-ScenarioEntry CheckedWorkload(ScenarioEntry entry, absl::string_view text, WorkloadCheck check);
+// No readahead. `text` as for FixedWorkload: a bad one is a programmer's error. Where one of `excuses` may happen, what the check
+// looks at has another cause as well, and only the oracles judge.
+ScenarioEntry CheckedWorkload(ScenarioEntry entry, absl::string_view text, WorkloadCheck check, FaultSet excuses = {});
 
 }  // namespace ordeal
 

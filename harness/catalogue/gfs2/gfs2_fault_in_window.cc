@@ -34,7 +34,8 @@ file b 16
 task process 0
   direct-read file 0 cells [0, 16) into mapping of file 1 at 0
 )",
-                         &CheckRetries);
+                         &CheckRetries,
+                         {ChoiceKind::kIoShort, ChoiceKind::kUserPage, ChoiceKind::kAllocation, ChoiceKind::kMemoryPressure});
 }
 
 }  // namespace ordeal

@@ -38,7 +38,9 @@ task process 0
 task process 1
   write file 1 cells [4, 5)
 )",
-                         &CheckWhole);
+                         &CheckWhole,
+                         {ChoiceKind::kIoShort, ChoiceKind::kUserPage, ChoiceKind::kAllocation, ChoiceKind::kIoError,
+                          ChoiceKind::kDeviceFull});
 }
 
 }  // namespace ordeal
