@@ -53,7 +53,7 @@ void DirtyThrottle::Flush() {
     wanted_ = false;
     for (int i = 0; i < world_.inodes(); ++i) {
       Inode& inode = world_.inode(i);
-      if (inode.state == InodeState::kLive) Writeback(world_).Range(inode, 0, kFilePagesMax);
+      if (inode.state == InodeState::kLive) (void)Writeback(world_).Range(inode, 0, kFilePagesMax);  // fsync tells
     }
     ++rounds_;
     progress_.WakeAll();

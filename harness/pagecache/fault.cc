@@ -65,7 +65,7 @@ Error UserMemory::Store(Inode& file, uint32_t cell, const Stamp& stamp, Reach re
 }
 
 bool UserMemory::LoadAtomic(Inode& file, uint32_t cell, Stamp* stamp) {
-  Disturb(file, cell, false);
+  (void)Disturb(file, cell, false);  // evicts at most
   if (cell >= file.i_size) return false;
   const Pte* pte = Present(file, cell, false);
   if (pte == nullptr) return false;
@@ -101,7 +101,7 @@ uint32_t UserMemory::FaultInWriteable(Inode& file, uint32_t cell, uint32_t cells
 
 // Without leave to fault, the slow path of get_user_pages still takes mmap_lock to look.
 Folio* UserMemory::PinNofault(Inode& file, uint32_t cell, bool write, Error* error) {
-  Disturb(file, cell, false);
+  (void)Disturb(file, cell, false);  // evicts at most
   world_.scheduler().Point(OperationKind::kRead, file.id);
   Pte* pte = cell < file.i_size ? Present(file, cell, write) : nullptr;
   if (pte == nullptr && world_.fs().NofaultTakesMmapLock()) {

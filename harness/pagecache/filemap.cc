@@ -241,7 +241,7 @@ void Filemap::Readahead(AddressSpace& mapping, uint32_t begin, uint32_t end, Fil
   }
   world_.StartPlug();
   for (Folio* folio : batch) {
-    world_.fs().ReadaheadFolio(world_, *folio);  // one that the file system would have to wait for stays unread
+    (void)world_.fs().ReadaheadFolio(world_, *folio);  // one that the file system would have to wait for stays unread
     world_.memory().Put(*folio);
   }
   world_.FinishPlug();

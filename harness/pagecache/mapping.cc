@@ -81,7 +81,7 @@ Result World::Fork(Mm& mm) {
   mm.mmap_lock.UnlockExclusive();
   for (Vma& vma : child.vmas) {
     Stamp ignored;
-    UserMemory(*this, child).Load(*vma.file, 0, &ignored);
+    (void)UserMemory(*this, child).Load(*vma.file, 0, &ignored);
   }
   child.mmap_lock.LockExclusive();
   for (Vma& vma : child.vmas) {

@@ -16,7 +16,7 @@ namespace ordeal::pagecache {
 
 class Inode;
 
-enum class Error : uint8_t {
+enum class [[nodiscard]] Error : uint8_t {
   kOk = 0,
   kIo,           // EIO
   kNoMemory,     // ENOMEM

@@ -131,7 +131,8 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
       const uint32_t first = PagesFor(size_cells);
       truncation.DropPages(file, first, kFilePagesMax);
       // Stores that came between the zeroing and the new size (truncate_inode_pages_range zeroes the partial page again).
-      truncation.ZeroToPageEnd(file, size_cells);
+      // What it zeroes is dirty, and has its block; a failed read leaves nothing to zero in the cache.
+      (void)truncation.ZeroToPageEnd(file, size_cells);
       const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent() && fs_.InvalidateKeepsFoliosOut();
       file.dropped = {frozen, first, kFilePagesMax, lockdep::Site::Here()};
       result.site = lockdep::Site::Here();

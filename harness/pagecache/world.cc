@@ -196,7 +196,7 @@ bool World::Quiesce() {
     bool calm = device_.pending().empty();
     for (int i = 0; i < inodes_used_; ++i) {
       Inode& file = inode(i);
-      Writeback(*this).Range(file, 0, kFilePagesMax);
+      (void)Writeback(*this).Range(file, 0, kFilePagesMax);  // the next round tries again
       DropCaches(file);
       calm &= file.mapping.nrpages == 0 && file.dio.count() == 0;
     }

@@ -176,7 +176,7 @@ Error Writeback::WriteLocked(Inode& inode, Folio& folio) {
 
 Result World::Fsync(Inode& file) {
   Result result;
-  Writeback(*this).Range(file, 0, kFilePagesMax);
+  (void)Writeback(*this).Range(file, 0, kFilePagesMax);  // wb_err has it, and what failed before
   scheduler().Point(OperationKind::kRead, file.id);
   if (file.mapping.wb_err != file.mapping.wb_err_seen) result.error = Error::kIo;
   file.mapping.wb_err_seen = file.mapping.wb_err;

@@ -183,8 +183,10 @@ Error Ocfs2FsMisc::ExtendFrom(World& world, Inode& inode, uint32_t size, uint32_
   if (*extended && folio != nullptr && !folio->uptodate) error = Filemap(world).ReadLocked(*folio);
   if (*extended && folio != nullptr && error == Error::kOk) {
     folio->uptodate = true;
+    error = Writeback(world).Reserve(inode, folio->index);
+  }
+  if (*extended && folio != nullptr && error == Error::kOk) {
     for (uint32_t c = begin; c < kPageCells; ++c) folio->cells[c] = Stamp::Zero();
-    Writeback(world).Reserve(inode, folio->index);
     Filemap(world).SetDirty(*folio);
   }
   world.scheduler().Point(OperationKind::kWrite, inode.id);
@@ -237,7 +239,7 @@ void Ocfs2FsMisc::EvictExit(World&, Inode& inode) const { UnlockBoth(inode, kDlm
 
 void Ocfs2FsMisc::WriteFolio(World& world, Inode& inode, Folio& folio) {
   if (!BitsOf(inode).LockOrBorrow(folio)) {
-    if (folio.dirty) Writeback(world).WriteLocked(inode, folio);
+    if (folio.dirty) (void)Writeback(world).WriteLocked(inode, folio);  // it stays dirty: WriteDirty comes back
     BitsOf(inode).Return(folio);
     return;
   }
