@@ -40,7 +40,7 @@ void AsyncDirectIo::SubmitRead() {
   const bool started = direct_.StartRead(&result_);
   if (started) EndOfSubmission();
   world_.fs().DirectReadExit(world_, *io_.file);
-  if (!started) done_(world_.Finish(*io_.file, std::move(result_), write_ ? "DirectWrite" : "DirectRead"));
+  if (!started) Report();
 }
 
 // An i_size that grows behind everybody's back needs a file system that knows of it.
@@ -65,7 +65,7 @@ void AsyncDirectIo::SubmitWrite() {
   world_.fs().DirectWriteExit(world_, *io_.file, mode);
   if (started && !wait) return;
   if (direct_.must_fall_back()) result_ = FallBackToBuffered(world_, mm_, io_);
-  done_(world_.Finish(*io_.file, std::move(result_), write_ ? "DirectWrite" : "DirectRead"));
+  Report();
 }
 
 void AsyncDirectIo::EndOfSubmission() {
@@ -81,7 +81,7 @@ void AsyncDirectIo::SegmentDone() {
       may && (!write_ || world_.scheduler().Choose(ChoiceKind::kCompletionContext, 2, io_.file->id) == 1);
   if (interrupt && write_) {
     direct_.FinishWriteInInterrupt(&result_);
-    done_(world_.Finish(*io_.file, std::move(result_), write_ ? "DirectWrite" : "DirectRead"));
+    Report();
   } else if (interrupt) {
     Complete();
   } else {
@@ -102,6 +102,11 @@ void AsyncDirectIo::Complete() {
   } else {
     direct_.FinishRead(&result_);
   }
+  Report();
+}
+
+// To who waits for it; the only end.
+void AsyncDirectIo::Report() {
   done_(world_.Finish(*io_.file, std::move(result_), write_ ? "DirectWrite" : "DirectRead"));
 }
 

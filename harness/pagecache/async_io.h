@@ -34,6 +34,7 @@ class AsyncDirectIo {
   void EndOfSubmission();
   void CompleteInWorker();
   void Complete();
+  void Report();
 
   World& world_;
   Mm& mm_;

@@ -105,12 +105,9 @@ uint32_t World::EvictUnused() {
   return evicted;
 }
 
-// The shrinker must not reclaim, so it does not come back here.
 void World::EvictForMemory(Inode& file) {
-  const bool outer = task().memalloc;
-  task().memalloc = true;
+  LD_CHECK(task().memalloc, "the inode shrinker must not reclaim: it would come back here");
   Evict(file);
-  task().memalloc = outer;
 }
 
 Error World::Open(Inode& file) {
