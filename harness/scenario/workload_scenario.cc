@@ -1,9 +1,9 @@
 #include "harness/scenario/workload_scenario.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "harness/scenario/workload_executor.h"
 #include "harness/workload/workload_text.h"
 #include "lockdep/support/check.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 class WorkloadScenario : public Scenario {
  public:
-  explicit WorkloadScenario(pagecache::WorldOptions options) : options_(options) {}
+  explicit WorkloadScenario(pagecache::WorldOptions options, WorkloadCheck check = {}) : options_(options), check_(check) {}
 
   void Setup(ScenarioRun& run) override {
     began_ = false;
@@ -21,7 +21,13 @@ class WorkloadScenario : public Scenario {
     executor_->Begin(workload_);
     began_ = true;
   }
-  void Check(ScenarioRun& run) override { executor_->Check(run); }
+  void Check(ScenarioRun& run) override {
+    const bool excused = std::any_of(AllFaults().begin(), AllFaults().end(), [&](ChoiceKind fault) {
+      return check_.excuses.Has(fault) && run.spec().faults.Has(fault);
+    });
+    if (check_.check != nullptr && !excused) check_.check(run, *executor_);
+    executor_->Check(run);
+  }
   void Teardown() override {
     if (began_) executor_->End();
   }
@@ -31,6 +37,7 @@ class WorkloadScenario : public Scenario {
   virtual bool Prepare(ChoiceRecorder& choices, Workload* workload) = 0;
 
   const pagecache::WorldOptions options_;
+  const WorkloadCheck check_;
   std::optional<WorkloadExecutor> executor_;
   Workload workload_;
   bool began_ = false;
@@ -38,8 +45,8 @@ class WorkloadScenario : public Scenario {
 
 class FixedWorkloadScenario final : public WorkloadScenario {
  public:
-  FixedWorkloadScenario(Workload workload, pagecache::WorldOptions options)
-      : WorkloadScenario(options), fixed_(std::move(workload)) {}
+  FixedWorkloadScenario(Workload workload, pagecache::WorldOptions options, WorkloadCheck check)
+      : WorkloadScenario(options, check), fixed_(std::move(workload)) {}
 
  private:
   bool Prepare(ChoiceRecorder&, Workload* workload) override {
@@ -69,10 +76,13 @@ class GeneratedWorkloadScenario final : public WorkloadScenario {
 
 }  // namespace
 
-ScenarioEntry FixedWorkload(ScenarioEntry entry, absl::string_view text, pagecache::WorldOptions options) {
+ScenarioEntry FixedWorkload(ScenarioEntry entry, absl::string_view text, pagecache::WorldOptions options,
+                            WorkloadCheck check) {
   const absl::StatusOr<Workload> workload = ParseWorkload(text, entry.name);
   LD_CHECK(workload.ok(), workload.status().ToString());
-  entry.make = [workload = *workload, options] { return std::make_unique<FixedWorkloadScenario>(workload, options); };
+  entry.make = [workload = *workload, options, check] {
+    return std::make_unique<FixedWorkloadScenario>(workload, options, check);
+  };
   return entry;
 }
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "harness/catalogue/gfs2/checked_workload.h"
 #include "harness/catalogue/gfs2/gfs2_scenarios.h"
+#include "harness/scenario/workload_scenario.h"
 
 namespace ordeal {
 namespace {
@@ -31,14 +31,14 @@ ScenarioEntry Gfs2AppendsScenario() {
   entry.summary = "appends to one file on two nodes";
   entry.filesystems = {"gfs2"};
   entry.bugs = {"B65"};
-  return CheckedWorkload(std::move(entry), R"(ordeal-workload 1
+  return FixedWorkload(std::move(entry), R"(ordeal-workload 1
 file a 2
 task process 0
   append file 0 cells [0, 2)
 task process 1
   append file 0 cells [0, 2)
 )",
-                         &CheckPlaces);
+                       {.readahead_pages = 0}, {&CheckPlaces, {}});
 }
 
 }  // namespace ordeal

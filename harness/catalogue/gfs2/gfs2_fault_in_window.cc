@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "harness/catalogue/gfs2/checked_workload.h"
 #include "harness/catalogue/gfs2/gfs2_scenarios.h"
+#include "harness/scenario/workload_scenario.h"
 
 namespace ordeal {
 namespace {
@@ -28,14 +28,16 @@ ScenarioEntry Gfs2FaultInWindowScenario() {
   entry.summary = "a direct read of several pages into memory that is not there yet";
   entry.filesystems = {"gfs2", "gfs2-5.16"};
   entry.holes = {{"B37", "gfs2-5.16", "gfs2", "livelock: a transfer begins again"}};
-  return CheckedWorkload(std::move(entry), R"(ordeal-workload 1
+  return FixedWorkload(std::move(entry), R"(ordeal-workload 1
 file a 16
 file b 16
 task process 0
   direct-read file 0 cells [0, 16) into mapping of file 1 at 0
 )",
-                         &CheckRetries,
-                         {ChoiceKind::kIoShort, ChoiceKind::kUserPage, ChoiceKind::kAllocation, ChoiceKind::kMemoryPressure});
+                       {.readahead_pages = 0},
+                       {&CheckRetries,
+                        {ChoiceKind::kIoShort, ChoiceKind::kUserPage, ChoiceKind::kAllocation,
+                         ChoiceKind::kMemoryPressure}});
 }
 
 }  // namespace ordeal

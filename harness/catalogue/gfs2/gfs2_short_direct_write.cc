@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "harness/catalogue/gfs2/checked_workload.h"
 #include "harness/catalogue/gfs2/gfs2_scenarios.h"
+#include "harness/scenario/workload_scenario.h"
 
 namespace ordeal {
 namespace {
@@ -30,7 +30,7 @@ ScenarioEntry Gfs2ShortDirectWriteScenario() {
   entry.summary = "a direct write from a mapping of a file that another node writes";
   entry.filesystems = {"gfs2"};
   entry.bugs = {"B40"};
-  return CheckedWorkload(std::move(entry), R"(ordeal-workload 1
+  return FixedWorkload(std::move(entry), R"(ordeal-workload 1
 file a 8
 file b 8
 task process 0
@@ -38,9 +38,10 @@ task process 0
 task process 1
   write file 1 cells [4, 5)
 )",
-                         &CheckWhole,
-                         {ChoiceKind::kIoShort, ChoiceKind::kUserPage, ChoiceKind::kAllocation, ChoiceKind::kIoError,
-                          ChoiceKind::kDeviceFull});
+                       {.readahead_pages = 0},
+                       {&CheckWhole,
+                        {ChoiceKind::kIoShort, ChoiceKind::kUserPage, ChoiceKind::kAllocation,
+                         ChoiceKind::kIoError, ChoiceKind::kDeviceFull}});
 }
 
 }  // namespace ordeal
