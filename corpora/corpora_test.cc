@@ -94,11 +94,8 @@ TEST(CorporaTest, EveryHoleHasAnEntry) {
   }
 }
 
-// A livelock is as long as what repeats, and its choices repeat with it.
 TEST(CorporaTest, EveryEntryIsSmall) {
   for (const CorpusEntry& entry : Entries()) {
-    const bool livelock = entry.finding.has_value() && entry.finding->kind == FindingKind::kLivelock;
-    if (livelock && entry.choices.deviations.size() <= 8'000u) continue;
     EXPECT_LE(entry.choices.deviations.size(), 60u) << entry.spec.scenario << " " << absl::StrJoin(entry.spec.bugs, ",");
   }
 }
