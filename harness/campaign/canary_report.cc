@@ -8,7 +8,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "harness/campaign/canary_table.h"
-#include "harness/choice/fault_set.h"
+#include "harness/campaign/grouped.h"
+#include "harness/corpus/corpus_entry.h"
 
 namespace ordeal {
 namespace {
@@ -32,13 +33,6 @@ std::string RenderTable(const std::vector<std::vector<std::string>>& rows, size_
     }
     absl::StrAppend(&text, "|\n");
   }
-  return text;
-}
-
-// 100000 as "100,000".
-std::string Thousands(uint64_t number) {
-  std::string text = absl::StrCat(number);
-  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), 1, ',');
   return text;
 }
 
@@ -71,7 +65,7 @@ std::string Canaries(const CanaryTable& table) {
     if (row.found == 0) missed.push_back(absl::StrCat(NameOf(row), where));
     rows.push_back({NameOf(row), PlaceOf(row), row.scenario, row.strategy,
                     row.found > 0 ? row.finding : "MISSED", absl::StrCat(row.found, " of ", row.seeds),
-                    Thousands(row.median), Thousands(row.max)});
+                    Grouped(row.median), Grouped(row.max)});
     if (saved) rows.back().push_back(row.file.empty() ? "" : absl::StrCat(row.deviations));
   }
   std::string text = absl::StrFormat(
@@ -81,7 +75,7 @@ std::string Canaries(const CanaryTable& table) {
       "and in how many schedules: median and maximum over the seeds that found it, of at most %s each. A scenario counts only\n"
       "if the same strategy is silent in it without the bug. (Fewer seeds: the time ran out.)\n\n"
       "%d bugs found%s.\n\n",
-      table.options.seeds, Thousands(table.options.schedules_max), found.size(),
+      table.options.seeds, Grouped(table.options.schedules_max), found.size(),
       missed.empty() ? ", none missed" : absl::StrCat("; MISSED: ", absl::StrJoin(missed, ", ")));
   absl::StrAppend(&text, RenderTable(rows, 5));
   if (!unknown.empty()) {
@@ -90,32 +84,28 @@ std::string Canaries(const CanaryTable& table) {
   return text;
 }
 
-std::string FaultNames() {
-  std::vector<std::string> names;
-  for (const ChoiceKind kind : AllFaults()) names.emplace_back(ChoiceKindName(kind));
-  return absl::StrJoin(names, ", ");
-}
-
 std::string Clean(const CanaryTable& table) {
   std::vector<std::vector<std::string>> rows = {
       {"file system", "nodes", "scenario", "known holes", "schedules", "points a schedule", "inconclusive", "findings"}};
   std::string findings;
   for (const CleanRow& row : table.clean) {
     rows.push_back({row.filesystem, absl::StrCat(row.nodes), row.scenario, absl::StrJoin(row.known_holes, ", "),
-                    Thousands(row.schedules), absl::StrCat(row.steps / std::max<uint64_t>(row.schedules, 1)),
-                    Thousands(row.inconclusive), absl::StrCat(row.findings.size())});
+                    Grouped(row.schedules), absl::StrCat(row.steps / std::max<uint64_t>(row.schedules, 1)),
+                    Grouped(row.inconclusive), absl::StrCat(row.findings.size())});
     for (const CleanRow::Finding& finding : row.findings) {
       absl::StrAppend(&findings, "* ", row.filesystem, ": ", finding.signature, " (",
-                      finding.runs == 0 ? "across schedules" : absl::StrCat(Thousands(finding.runs), " runs"), ")\n");
+                      finding.runs == 0 ? "across schedules" : absl::StrCat(Grouped(finding.runs), " runs"), ") ",
+                      finding.holes.empty() ? "NEW" : absl::StrCat("explained by ", absl::StrJoin(finding.holes, ", ")), "\n");
     }
   }
   std::vector<std::string> strategies;
   for (const CleanRow::Strategy& strategy : table.clean.front().by_strategy) {
-    strategies.push_back(absl::StrCat(Thousands(strategy.schedules), " ", strategy.name));
+    strategies.push_back(absl::StrCat(Grouped(strategy.schedules), " ", strategy.name));
   }
   std::string text = absl::StrCat(
-      "# Clean file systems\n\nNo bug is switched on; ", absl::StrJoin(strategies, " and "), " schedules. Faults: ", FaultNames(),
-      ".\nKnown holes are those of a protocol as it was, which nothing turns off: they explain findings.\n\n",
+      "# Clean file systems\n\nNo bug is switched on; ", absl::StrJoin(strategies, " and "), " schedules. Faults: ",
+      absl::StrJoin(FaultNames(FaultSet::All()), ", "),
+      ".\nKnown holes are those of a protocol as it was, which nothing turns off: they explain findings of their kind.\n\n",
       RenderTable(rows, 4));
   if (!findings.empty()) absl::StrAppend(&text, "\nWhat was found:\n\n", findings);
   return text;
@@ -144,7 +134,7 @@ std::string RenderJson(const CanaryTable& table) {
   for (const CleanRow& row : table.clean) {
     nlohmann::ordered_json findings = nlohmann::ordered_json::array();
     for (const CleanRow::Finding& finding : row.findings) {
-      findings.push_back({{"signature", finding.signature}, {"runs", finding.runs}});
+      findings.push_back({{"signature", finding.signature}, {"runs", finding.runs}, {"holes", finding.holes}});
     }
     nlohmann::ordered_json strategies;
     for (const CleanRow::Strategy& strategy : row.by_strategy) strategies[strategy.name] = strategy.schedules;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "harness/campaign/explore.h"
+#include "harness/campaign/known_holes.h"
 #include "harness/campaign/stopwatch.h"
 #include "harness/corpus/corpus_file.h"
 #include "harness/corpus/minimise.h"
@@ -54,7 +55,7 @@ class TableMaker {
     for (const BugEntry& bug : registry_.bugs()) {
       if (table_.options.seeds == 0) break;
       std::vector<std::string> filesystems = bug.filesystems;
-      if (NamedByScenario(bug.id)) filesystems.push_back("");
+      if (registry_.IsScenarioSwitch(bug.id)) filesystems.push_back("");
       for (const std::string& filesystem : filesystems) RETURN_IF_ERROR(AddSwitch(bug, filesystem));
       for (const FileSystemType& type : registry_.filesystems()) RETURN_IF_ERROR(AddHole(bug, type.name));
     }
@@ -65,12 +66,6 @@ class TableMaker {
   }
 
  private:
-  bool NamedByScenario(const std::string& bug) const {
-    return std::any_of(registry_.scenarios().begin(), registry_.scenarios().end(), [&](const ScenarioEntry& scenario) {
-      return scenario.filesystems.empty() && Contains(scenario.bugs, bug);
-    });
-  }
-
   absl::Status AddSwitch(const BugEntry& bug, const std::string& filesystem) {
     std::optional<Attempt> best;
     for (const ScenarioEntry& scenario : registry_.scenarios()) {
@@ -205,14 +200,14 @@ class TableMaker {
           return absl::StrFormat("clean %-20s %-8s %d schedules", type.name, strategy, result.schedules);
         });
       };
-      ASSIGN_OR_RETURN(const ExploreResult result,
-                       Explore(registry_, {scenario, type.name, {}, FaultSet::All()}, options, show));
+      const ScenarioSpec spec{scenario, type.name, {}, FaultSet::All()};
+      ASSIGN_OR_RETURN(const ExploreResult result, Explore(registry_, spec, options, show));
       row.by_strategy.push_back({strategy, result.schedules});
       row.schedules += result.schedules;
       row.steps += result.steps;
       row.inconclusive += result.inconclusive;
-      for (const UniqueFinding& found : result.findings) AddFinding(found.finding.signature, found.count, &row);
-      for (const AcrossSchedules& across : result.across) AddFinding(across.finding.signature, 0, &row);
+      for (const UniqueFinding& found : result.findings) AddFinding(spec, found.finding, found.count, &row);
+      for (const AcrossSchedules& across : result.across) AddFinding(spec, across.finding, 0, &row);
     }
     row.seconds = watch.Seconds();
     progress_.Line(absl::StrFormat("clean %-20s %d schedules, %d findings %s", type.name, row.schedules,
@@ -221,14 +216,14 @@ class TableMaker {
     return absl::OkStatus();
   }
 
-  static void AddFinding(const std::string& signature, uint64_t runs, CleanRow* row) {
+  void AddFinding(const ScenarioSpec& spec, const Finding& finding, uint64_t runs, CleanRow* row) {
     for (CleanRow::Finding& known : row->findings) {
-      if (known.signature == signature) {
+      if (known.signature == finding.signature) {
         known.runs += runs;
         return;
       }
     }
-    row->findings.push_back({signature, runs});
+    row->findings.push_back({finding.signature, runs, HolesThatExplain(registry_, spec, finding.kind)});
   }
 
   const Registry& registry_;
@@ -243,7 +238,8 @@ bool CanaryTable::ok() const {
   const bool all_found = std::all_of(canaries.begin(), canaries.end(),
                                      [](const CanaryRow& row) { return row.scenario.empty() || row.found > 0; });
   const bool silent = std::all_of(clean.begin(), clean.end(), [](const CleanRow& row) {
-    return row.findings.empty() || !row.known_holes.empty();
+    return std::none_of(row.findings.begin(), row.findings.end(),
+                        [](const CleanRow::Finding& finding) { return finding.holes.empty(); });
   });
   return all_found && silent;
 }

@@ -52,6 +52,7 @@ struct CleanRow {
   struct Finding {
     std::string signature;
     uint64_t runs = 0;  // that had it first; 0: it is seen across schedules only
+    std::vector<std::string> holes;  // of a protocol as it was, which explain it; empty: nothing does
   };
 
   std::string filesystem;
@@ -62,7 +63,7 @@ struct CleanRow {
   uint64_t steps = 0;
   uint64_t inconclusive = 0;             // schedules that hit the step limit
   std::vector<Finding> findings;         // told apart by signature
-  std::vector<std::string> known_holes;  // of a protocol as it was, which explain findings
+  std::vector<std::string> known_holes;  // of a protocol as it was
   double seconds = 0;
 };
 
@@ -71,7 +72,7 @@ struct CanaryTable {
   std::vector<CanaryRow> canaries;
   std::vector<CleanRow> clean;
 
-  bool ok() const;  // every bug with a scenario was found, every file system without known holes is silent
+  bool ok() const;  // every bug with a scenario was found, known holes explain every finding without one
 };
 
 absl::StatusOr<CanaryTable> MakeCanaryTable(const Registry& registry, const CanaryTableOptions& options,

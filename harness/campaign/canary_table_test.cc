@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "harness/campaign/known_holes.h"
 #include "harness/campaign/two_locks_for_test.h"
 #include "harness/corpus/corpus_file.h"
 #include "harness/corpus/corpus_replay.h"
@@ -16,7 +17,9 @@
 namespace ordeal {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 CanaryTable Make(const Registry& registry, CanaryTableOptions options) {
   Progress progress(/*silent=*/true);
@@ -70,6 +73,23 @@ TEST(CanaryTableTest, ABugThatIsNotFoundIsMissed) {
   CanaryTable missed = table;
   missed.canaries[1].found = 0;
   EXPECT_FALSE(missed.ok());
+}
+
+TEST(CanaryTableTest, AFindingWithoutASwitchNeedsAHoleThatExplainsIt) {
+  CanaryTable table;
+  table.clean.push_back({.filesystem = "older", .findings = {{"data: stale", 3, {"T1"}}}, .known_holes = {"T1"}});
+  EXPECT_TRUE(table.ok());
+  table.clean[0].findings.push_back({"deadlock: a > b", 1, {}});
+  EXPECT_FALSE(table.ok());
+}
+
+TEST(CanaryTableTest, AHoleExplainsFindingsOfItsKindOnly) {
+  const Registry registry = TestRegistry();
+  const ScenarioSpec old{.scenario = "two-locks", .filesystem = "old", .bugs = {}, .faults = {}};
+  const ScenarioSpec repaired{.scenario = "two-locks", .filesystem = "new", .bugs = {}, .faults = {}};
+  EXPECT_THAT(HolesThatExplain(registry, old, FindingKind::kDeadlock), ElementsAre("T1"));
+  EXPECT_THAT(HolesThatExplain(registry, old, FindingKind::kData), IsEmpty());
+  EXPECT_THAT(HolesThatExplain(registry, repaired, FindingKind::kDeadlock), IsEmpty());
 }
 
 }  // namespace

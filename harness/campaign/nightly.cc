@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "harness/campaign/known_holes.h"
 #include "harness/corpus/corpus_file.h"
 #include "lockdep/support/status_macros.h"
 
@@ -71,11 +72,7 @@ class Campaign {
 
   // False for a hole of a historical file system alone: no switch turns it on, so no canary can be asked for it.
   bool HasSwitch(const BugEntry& bug) const {
-    return !bug.filesystems.empty() ||
-           std::any_of(registry_.scenarios().begin(), registry_.scenarios().end(),
-                       [&](const ScenarioEntry& scenario) {
-                         return scenario.filesystems.empty() && Contains(scenario.bugs, bug.id);
-                       });
+    return !bug.filesystems.empty() || registry_.IsScenarioSwitch(bug.id);
   }
 
   absl::Status RunCanary(const BugEntry& bug, const std::string& filesystem) {
@@ -176,7 +173,7 @@ class Campaign {
     }
     ++cell->findings;
     NightlyFinding kept{.found = std::move(found)};
-    kept.known_as = KnownAs(cell->spec, kept.found.finding.kind);
+    kept.known_as = HolesThatExplain(registry_, cell->spec, kept.found.finding.kind);
     kept.file = absl::StrCat("findings/", CorpusFileName(kept.found.entry));
     RETURN_IF_ERROR(WriteCorpusEntry(absl::StrCat(report_.options.directory, "/", kept.file), kept.found.entry));
     if (kept.found.replays) {
@@ -216,7 +213,7 @@ class Campaign {
     }
     ++cell->findings;
     NightlyAcross kept{.across = std::move(across), .spec = cell->spec};
-    kept.known_as = KnownAs(cell->spec, kept.across.finding.kind);
+    kept.known_as = HolesThatExplain(registry_, cell->spec, kept.across.finding.kind);
     RETURN_IF_ERROR(ConfirmAcross(registry_, cell->spec, confirm_options(), &kept.across));
     ASSIGN_OR_RETURN(kept.confirmation_file, SaveConfirmation(&kept.across));
     progress_.Line(absl::StrCat(kept.known_as.empty() ? "NEW    " : "known  ", kept.across.finding.signature,
@@ -224,27 +221,6 @@ class Campaign {
                                 cell->spec.filesystem.empty() ? "" : " on ", cell->spec.filesystem, ")"));
     report_.across.push_back(std::move(kept));
     return WriteReport();
-  }
-
-  // Which holes of the file system's protocol explain a finding: those that the scenario is known to find, else all of
-  // them. A hole that lets pages appear where none should be breaks data and invariants, and lets two tasks chase each
-  // other for ever (livelock); it does not make locks wait for each other, unless it is a deadlock by itself.
-  std::vector<std::string> KnownAs(const ScenarioSpec& spec, FindingKind kind) const {
-    const bool by_data = kind == FindingKind::kData || kind == FindingKind::kInvariant || kind == FindingKind::kLivelock;
-    std::vector<std::string> all;
-    std::vector<std::string> of_scenario;
-    const ScenarioEntry* scenario = registry_.FindScenario(spec.scenario);
-    for (const FileSystemType& filesystem : registry_.filesystems()) {
-      if (filesystem.name != spec.filesystem) continue;
-      for (const std::string& id : filesystem.inherent_bugs) {
-        const BugEntry* bug = registry_.FindBug(id);
-        const bool deadlocks = bug != nullptr && absl::StrContains(bug->kind, "deadlock");
-        if (by_data == deadlocks) continue;
-        all.push_back(id);
-        if (Contains(scenario->bugs, id) || scenario->ShowsHole(id, filesystem.name)) of_scenario.push_back(id);
-      }
-    }
-    return of_scenario.empty() ? all : of_scenario;
   }
 
   const Registry& registry_;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "harness/campaign/explore.h"
+#include "harness/campaign/grouped.h"
 #include "harness/campaign/progress.h"
 #include "harness/cli/arguments.h"
 #include "harness/cli/commands.h"
@@ -69,16 +70,6 @@ std::string Experiment(const ScenarioSpec& spec) {
   const std::vector<std::string> faults = FaultNames(spec.faults);
   if (!faults.empty()) absl::StrAppend(&text, ", faults ", absl::StrJoin(faults, " "));
   return text;
-}
-
-std::string Grouped(uint64_t number) {
-  const std::string digits = absl::StrCat(number);
-  std::string grouped;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) grouped.push_back(',');
-    grouped.push_back(digits[i]);
-  }
-  return grouped;
 }
 
 std::string Totals(const ExploreResult& result) {

@@ -113,6 +113,12 @@ void Registry::NameFileSystems(BugEntry* bug) const {
   }
 }
 
+bool Registry::IsScenarioSwitch(const std::string& bug) const {
+  return std::any_of(scenarios_.begin(), scenarios_.end(), [&](const ScenarioEntry& scenario) {
+    return scenario.filesystems.empty() && Contains(scenario.bugs, bug);
+  });
+}
+
 const FileSystemType* Registry::FindFileSystem(const std::string& name) const {
   for (const FileSystemType& type : filesystems_) {
     if (type.name == name) return &type;

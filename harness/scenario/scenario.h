@@ -129,6 +129,8 @@ class Registry {
   const FileSystemType* FindFileSystem(const std::string& name) const;
   const ScenarioEntry* FindScenario(const std::string& name) const;
   const BugEntry* FindBug(const std::string& id_or_slug) const;  // accepts both
+  // It is a switch of a scenario that runs on no file system.
+  bool IsScenarioSwitch(const std::string& bug) const;
   // Fills defaults (file system), maps bug slugs to ids, sorts; NotFound names the nearest known names.
   absl::StatusOr<ScenarioSpec> Resolve(ScenarioSpec spec) const;
 
