@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "bpf/sandbox.h"
 #include "bpf/scratch_file_system.h"
 #include "lockdep/support/check.h"
@@ -25,13 +27,13 @@ namespace {
 
 constexpr int kPollMs = 100;
 
-// The sandbox's answer: "CODE ROUNDS SECONDS WORKLOAD_SECONDS\n", then the graph, or the message of an error.
+// The sandbox's answer: "CODE ROUNDS SECONDS WORKLOAD_SECONDS FILE_SYSTEM\n", then the graph, or the message of an error.
 std::string FormatAnswer(const absl::StatusOr<KernelRunResult>& result) {
   if (!result.ok()) {
-    return absl::StrCat(static_cast<int>(result.status().code()), " 0 0 0\n", result.status().message());
+    return absl::StrCat(static_cast<int>(result.status().code()), " 0 0 0 -\n", result.status().message());
   }
-  return absl::StrFormat("0 %d %.9f %.9f\n%s", result->rounds, result->seconds, result->workload_seconds,
-                         lockdep::FormatOrderGraph(result->graph));
+  return absl::StrFormat("0 %d %.9f %.9f %s\n%s", result->rounds, result->seconds, result->workload_seconds,
+                         absl::StrReplaceAll(result->file_system, {{" ", "-"}}), lockdep::FormatOrderGraph(result->graph));
 }
 
 absl::StatusOr<KernelRunResult> ParseAnswer(const std::string& answer) {
@@ -39,7 +41,7 @@ absl::StatusOr<KernelRunResult> ParseAnswer(const std::string& answer) {
   std::istringstream numbers(answer.substr(0, end));
   int code = -1;
   KernelRunResult result;
-  if (end == std::string::npos || !(numbers >> code >> result.rounds >> result.seconds >> result.workload_seconds)) {
+  if (end == std::string::npos || !(numbers >> code >> result.rounds >> result.seconds >> result.workload_seconds >> result.file_system)) {
     return absl::InternalError("the process that ran the workload died; the kernel has removed what it had made");
   }
   const std::string rest = answer.substr(end + 1);
@@ -130,6 +132,16 @@ std::string ReadAnswer(int fd, pid_t sandbox, const KernelRunOptions& options, c
   _exit(0);
 }
 
+absl::Status CheckDirectory(const std::string& directory) {
+  struct stat found;
+  if (stat(directory.c_str(), &found) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot use directory '", directory, "': ", strerror(errno)));
+  }
+  if (!S_ISDIR(found.st_mode)) return absl::InvalidArgumentError(absl::StrCat("'", directory, "' is not a directory"));
+  if (access(directory.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("cannot make anything in '", directory, "': ", strerror(errno)));
+}
+
 }  // namespace
 
 std::string KernelRelease() {
@@ -138,11 +150,12 @@ std::string KernelRelease() {
 }
 
 absl::Status CheckKernelRun(const KernelRunOptions& options) {
-  if (options.file_system != "xfs") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no lock-order probe for file system '", options.file_system, "'; use --fs=xfs"));
+  if (options.directory.empty()) {
+    RETURN_IF_ERROR(CheckScratchFileSystem(options.file_system));
+  } else {
+    RETURN_IF_ERROR(CheckDirectory(options.directory));
+    if (options.record && geteuid() != 0) return absl::UnavailableError("needs root to load eBPF programs; or use --no-record");
   }
-  RETURN_IF_ERROR(CheckScratchFileSystem(options.file_system));
   if (options.record && access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
     return absl::UnavailableError("this kernel has no BTF (/sys/kernel/btf/vmlinux); use one with CONFIG_DEBUG_INFO_BTF");
   }

@@ -1,6 +1,6 @@
-// Runs workloads on a scratch file system of the real kernel and records the lock orders that it uses.
+// Runs workloads on a file system of the real kernel and records the lock orders that it uses.
 //
-// All of it happens in a child process, the sandbox: it makes the file system, loads the probe, forks the workload's
+// All of it happens in a child process, the sandbox: it makes the file system (or a directory), loads the probe, forks the workload's
 // processes, and takes everything down: at the end, on an error, on SIGINT, SIGTERM or SIGHUP, and when the caller dies. If
 // the sandbox itself is killed, the kernel removes what it held (scratch_file_system.h).
 //
@@ -29,7 +29,9 @@
 namespace ordeal::bpf {
 
 struct KernelRunOptions {
-  std::string file_system = "xfs";
+  std::string file_system = "xfs";  // of the scratch file system
+  // Instead of a scratch file system: run in a fresh subdirectory of this directory, which is removed at the end.
+  std::string directory;
   uint64_t seed = 1;            // of the first round; the next rounds count up
   uint64_t operations_max = 0;  // ends after the round that reaches it; 0: no bound
   double time_s = 10;           // ends the rounds
@@ -42,6 +44,7 @@ struct KernelRunOptions {
 };
 
 struct KernelRunResult {
+  std::string file_system;    // that the files were on
   lockdep::OrderGraph graph;  // no edges if not recorded
   std::vector<OperationCount> counts;
   uint64_t operations = 0;

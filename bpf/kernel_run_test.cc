@@ -154,6 +154,37 @@ TEST_F(KernelRunTest, WithoutRecordingThereIsNoGraph) {
   EXPECT_THAT(result->graph.edges, IsEmpty());
 }
 
+TEST_F(KernelRunTest, RunsOnEveryFileSystemThatIsHere) {
+  for (const char* file_system : {"xfs", "ext4", "btrfs"}) {
+    const Machine before = Machine::Now();
+    options_.file_system = file_system;
+    options_.record = false;
+    options_.operations_max = 1;
+    if (const absl::Status possible = CheckKernelRun(options_); !possible.ok()) {
+      std::cout << "ORDEAL_SKIPPED: " << possible.message() << std::endl;
+      continue;
+    }
+    const absl::StatusOr<KernelRunResult> result = RunOnKernel(options_);
+    ASSERT_TRUE(result.ok()) << file_system << ": " << result.status();
+    EXPECT_EQ(result->file_system, file_system);
+    EXPECT_GE(result->operations, 1u);
+    EXPECT_EQ(Machine::Now(), before);
+  }
+}
+
+TEST_F(KernelRunTest, RunsInADirectoryAndLeavesNothingInIt) {
+  std::string parent = (std::filesystem::temp_directory_path() / "kernel_run_test.XXXXXX").string();
+  ASSERT_NE(mkdtemp(parent.data()), nullptr);
+  options_.directory = parent;
+  options_.record = false;
+  options_.operations_max = 1;
+  const absl::StatusOr<KernelRunResult> result = RunOnKernel(options_);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_GE(result->operations, 1u);
+  EXPECT_TRUE(std::filesystem::is_empty(parent));
+  std::filesystem::remove_all(parent);
+}
+
 TEST_F(KernelRunTest, AFailingWorkloadLeavesNothing) {
   const Machine before = Machine::Now();
   options_.workload = [](uint64_t) { return absl::InvalidArgumentError("no such workload"); };
@@ -224,6 +255,12 @@ TEST_F(KernelRunSignalTest, KillingEveryProcessLeavesNothing) {
 TEST(KernelRunRefusalTest, RefusesAnUnknownFileSystem) {
   KernelRunOptions options;
   options.file_system = "fat";
+  EXPECT_EQ(CheckKernelRun(options).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(KernelRunRefusalTest, RefusesADirectoryThatDoesNotExist) {
+  KernelRunOptions options;
+  options.directory = "/no/such/directory";
   EXPECT_EQ(CheckKernelRun(options).code(), absl::StatusCode::kInvalidArgument);
 }
 

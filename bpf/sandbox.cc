@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "bpf/lock_order_probe.h"
 #include "bpf/operation_executor.h"
-#include "bpf/scratch_file_system.h"
+#include "bpf/work_directory.h"
 #include "bpf/workload_runner.h"
 #include "lockdep/support/status_macros.h"
 
@@ -111,18 +111,23 @@ absl::Status RunRounds(const KernelRunOptions& options, int directory_fd, LockOr
   return absl::OkStatus();
 }
 
-absl::Status RunRecorded(const KernelRunOptions& options, const ScratchFileSystem& scratch, RunStatistics* statistics,
+absl::Status RunRecorded(const KernelRunOptions& options, const WorkDirectory& directory, RunStatistics* statistics,
                          KernelRunResult* result) {
   std::unique_ptr<LockOrderProbe> probe;
   if (options.record) {
-    ASSIGN_OR_RETURN(probe, LockOrderProbe::Load(KernelDevice(scratch.device())));
+    ASSIGN_OR_RETURN(probe, LockOrderProbe::Load(KernelDevice(directory.device())));
     RETURN_IF_ERROR(probe->Attach());
   }
-  RETURN_IF_ERROR(RunRounds(options, scratch.directory_fd(), probe.get(), statistics, result));
+  RETURN_IF_ERROR(RunRounds(options, directory.fd(), probe.get(), statistics, result));
   if (probe == nullptr) return absl::OkStatus();
   probe->Detach();
-  ASSIGN_OR_RETURN(result->graph, probe->Read(absl::StrCat("kernel ", KernelRelease(), " ", options.file_system)));
+  ASSIGN_OR_RETURN(result->graph, probe->Read(absl::StrCat("kernel ", KernelRelease(), " ", directory.file_system())));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<WorkDirectory>> MakeDirectory(const KernelRunOptions& options) {
+  if (!options.directory.empty()) return WorkDirectory::MakeIn(options.directory);
+  return WorkDirectory::MakeScratch({.file_system = options.file_system, .image_directory = options.image_directory});
 }
 
 }  // namespace
@@ -132,12 +137,12 @@ absl::StatusOr<KernelRunResult> RunInSandbox(const KernelRunOptions& options, Ru
   KernelRunResult result;
   absl::Status status = interrupted_by != 0 ? Interrupted() : absl::OkStatus();
   if (status.ok()) {
-    absl::StatusOr<std::unique_ptr<ScratchFileSystem>> scratch =
-        ScratchFileSystem::Make({.file_system = options.file_system, .image_directory = options.image_directory});
-    status = scratch.status();
-    if (scratch.ok()) {
-      status = RunRecorded(options, **scratch, statistics, &result);
-      const absl::Status removed = (*scratch)->Remove();
+    const absl::StatusOr<std::unique_ptr<WorkDirectory>> directory = MakeDirectory(options);
+    status = directory.status();
+    if (directory.ok()) {
+      result.file_system = (*directory)->file_system();
+      status = RunRecorded(options, **directory, statistics, &result);
+      const absl::Status removed = (*directory)->Remove();
       if (!removed.ok()) return removed;
     }
   }

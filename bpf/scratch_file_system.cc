@@ -37,6 +37,26 @@ void Close(int* fd) {
   *fd = -1;
 }
 
+// How each file system is made: quietly, on a device that looks used, with 4 KiB blocks.
+struct MkfsProgram {
+  const char* file_system;
+  const char* package;
+  std::vector<std::string> options;
+};
+const MkfsProgram* MkfsOf(const std::string& file_system) {
+  static const std::vector<MkfsProgram> kPrograms = {
+      {"xfs", "xfsprogs", {"-q", "-f"}},
+      {"ext4", "e2fsprogs", {"-q", "-F", "-b", "4096"}},
+      {"btrfs", "btrfs-progs", {"-q", "-f"}},
+      {"gfs2", "gfs2-utils", {"-O", "-q", "-p", "lock_nolock", "-j", "1"}},
+      {"ocfs2", "ocfs2-tools", {"-q", "-M", "local", "-b", "4096", "-F"}},
+  };
+  for (const MkfsProgram& program : kPrograms) {
+    if (file_system == program.file_system) return &program;
+  }
+  return nullptr;
+}
+
 // Where Debian puts it, also if root's PATH lacks it.
 std::string FindMkfs(const std::string& file_system) {
   for (const char* directory : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/", "/usr/bin/"}) {
@@ -99,12 +119,18 @@ std::string BackingFile(const std::string& loop_device) {
 }  // namespace
 
 absl::Status CheckScratchFileSystem(const std::string& file_system) {
+  const MkfsProgram* program = MkfsOf(file_system);
+  if (program == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("no scratch file system of type '", file_system,
+                                                   "'; use xfs, ext4, btrfs, gfs2 or ocfs2"));
+  }
   if (geteuid() != 0) return absl::UnavailableError("needs root (to mount and to load eBPF programs); run it with sudo");
   if (!KernelKnows(file_system) && access("/sbin/modprobe", X_OK) != 0) {
     return absl::UnavailableError(absl::StrCat("this kernel has no ", file_system));
   }
   if (FindMkfs(file_system).empty()) {
-    return absl::UnavailableError(absl::StrCat("mkfs.", file_system, " is not installed; apt-get install xfsprogs"));
+    return absl::UnavailableError(
+        absl::StrCat("mkfs.", file_system, " is not installed; apt-get install ", program->package));
   }
   if (access("/dev/loop-control", R_OK | W_OK) != 0) {
     return absl::UnavailableError("/dev/loop-control cannot be opened; load the module `loop`, or run outside a container");
@@ -178,7 +204,11 @@ absl::StatusOr<std::unique_ptr<ScratchFileSystem>> ScratchFileSystem::Make(const
   std::unique_ptr<ScratchFileSystem> scratch(new ScratchFileSystem());
   RETURN_IF_ERROR(scratch->MakeImage(options));
   RETURN_IF_ERROR(scratch->AttachLoop());
-  RETURN_IF_ERROR(RunProgram({FindMkfs(options.file_system), "-q", "-f", scratch->loop_device_}));
+  std::vector<std::string> words = {FindMkfs(options.file_system)};
+  const std::vector<std::string>& mkfs_options = MkfsOf(options.file_system)->options;
+  words.insert(words.end(), mkfs_options.begin(), mkfs_options.end());
+  words.push_back(scratch->loop_device_);
+  RETURN_IF_ERROR(RunProgram(words));
   RETURN_IF_ERROR(scratch->Mount(options.file_system));
   return scratch;
 }

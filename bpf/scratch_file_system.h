@@ -1,11 +1,11 @@
-// An XFS of our own: an image without a name, behind a loop device, mounted where only this process can see it.
+// A file system of our own, made by its own mkfs: an image without a name, behind a loop device, mounted where only this process can see it.
 //
 // Nothing of it survives the process, however it ends: the image is deleted while open, the loop device clears itself when
 // its last user goes, and the mount lives in a private mount namespace. Remove() takes it down in order and checks.
 //
 // Thread-safety: none. Make() moves the calling process into a new mount namespace for good: call it in a child.
 // Invariants:    no name is ever created in a visible directory.
-// Cost:          mkfs.xfs, about 100 ms; the image is sparse.
+// Cost:          mkfs, about 100 ms; the image is sparse.
 // Example:
 //   ASSIGN_OR_RETURN(const auto scratch, ScratchFileSystem::Make({.file_system = "xfs"}));
 //   openat(scratch->directory_fd(), "a", O_RDWR | O_CREAT, 0600);
@@ -30,7 +30,7 @@ struct ScratchOptions {
   std::string image_directory;  // empty: $TMPDIR or /tmp
 };
 
-// Unavailable, with the reason and what to do, where such a file system cannot be made.
+// Unavailable, with the reason and what to do, where such a file system cannot be made; InvalidArgument if nobody could.
 absl::Status CheckScratchFileSystem(const std::string& file_system);
 
 class ScratchFileSystem {

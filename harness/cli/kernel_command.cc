@@ -27,6 +27,7 @@ constexpr int kExitInterrupted = 130;  // what a shell gives for SIGINT
 
 struct KernelArguments {
   std::string filesystem = "xfs";
+  std::string directory;
   std::string seed = "1";
   std::string operations;
   std::string time = "10s";
@@ -70,6 +71,7 @@ absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
 absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& arguments) {
   bpf::KernelRunOptions options;
   options.file_system = arguments.filesystem;
+  options.directory = arguments.directory;
   ASSIGN_OR_RETURN(options.seed, ParseCount("--seed", arguments.seed, 0));
   if (!arguments.operations.empty()) {
     ASSIGN_OR_RETURN(options.operations_max, ParseCount("--operations", arguments.operations, 1));
@@ -128,7 +130,7 @@ int RunKernel(const KernelArguments& arguments) {
     if (absl::Status status = lockdep::WriteOrderGraph(result->graph, arguments.out); !status.ok()) return Fail(status);
   }
   if (arguments.json) {
-    Print(ordered_json{{"filesystem", arguments.filesystem},
+    Print(ordered_json{{"filesystem", result->file_system},
                        {"seed", options->seed},
                        {"operations", result->operations},
                        {"rounds", result->rounds},
@@ -200,8 +202,13 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   kernel->require_subcommand(1);
 
   CLI::App* run = kernel->add_subcommand(
-      "run", "Runs a workload on a scratch file system and records the lock orders (needs root)");
-  run->add_option("--fs", arguments->filesystem, "File system: xfs")->capture_default_str();
+      "run", "Runs a workload on a real file system and records the lock orders (needs root)");
+  CLI::Option* fs = run->add_option("--fs", arguments->filesystem,
+                                    "The scratch file system: xfs, ext4 or btrfs; gfs2 or ocfs2 where the kernel has them");
+  fs->capture_default_str();
+  run->add_option("--directory", arguments->directory,
+                  "Instead of a scratch file system: a directory of any file system. Only what the run creates in it is touched")
+      ->excludes(fs);
   run->add_option("--seed", arguments->seed, "Another seed, other operations")->capture_default_str();
   run->add_option("--operations", arguments->operations, "End after about so many operations");
   run->add_option("--time", arguments->time, "At most so long: 10s, 2m")->capture_default_str();
