@@ -6,7 +6,7 @@
 
 #include "harness/catalogue/reclaim/reclaim_scenarios.h"
 #include "harness/catalogue/reclaim/reclaim_world.h"
-#include "harness/sync/rw_semaphore.h"
+#include "harness/sync/range_lock.h"
 
 namespace ordeal {
 namespace {
@@ -32,29 +32,29 @@ class RangeLockWriteback : public Scenario {
 
  private:
   void Write() {
-    range_->LockExclusive();
+    range_->LockExclusive(0, 1);
     page_->writeback.WaitClear();
     page_->lock.Lock();
     page_->dirty = true;
     page_->lock.Unlock();
-    range_->UnlockExclusive();
+    range_->Unlock();
   }
 
   void Flush() {
     bio_.emplace(*device_, sim_->scheduler().current());
-    if (!marks_first_) range_->LockShared();
+    if (!marks_first_) range_->LockShared(0, 1);
     page_->lock.Lock();
     bio_->Add(*page_);
     page_->lock.Unlock();
-    if (marks_first_) range_->LockShared();
+    if (marks_first_) range_->LockShared(0, 1);
     bio_->Submit();
-    range_->UnlockShared();
+    range_->Unlock();
   }
 
   Simulation* sim_ = nullptr;
   bool marks_first_ = false;
   std::optional<BlockDevice> device_;
-  std::optional<RwSemaphore> range_;
+  std::optional<RangeLock> range_;
   std::optional<CachePage> page_;
   std::optional<WriteBio> bio_;
 };
