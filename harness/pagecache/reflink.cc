@@ -30,7 +30,8 @@ void Remap::SharePage(Inode& source, uint32_t from, Inode& target, uint32_t to) 
   LockExtents(source, target);
   Extent& old = target.extents[to];
   const Extent extent = source.extents[from];
-  const bool same = extent.has_block() && old.has_block() && extent.block == old.block;
+  // A shared block that one of the two has zeroed since (fallocate) is not the same any more.
+  const bool same = extent.has_block() && old.kind == extent.kind && extent.block == old.block;
   if (!same) {
     if (old.has_block()) world_.allocator().Free(old.block, target.disk.number);
     old = {};

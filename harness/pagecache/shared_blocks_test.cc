@@ -109,6 +109,23 @@ class SharedBlocksTest : public ::testing::Test {
   Mm* mm_ = nullptr;
 };
 
+// They still refer to one block, of which one of the two no longer shows what it holds.
+TEST_F(SharedBlocksTest, ACloneOverABlockThatWasSharedAndZeroedSharesItAgain) {
+  InTask([this] {
+    for (Inode* zeroed : {b_, a_}) {
+      ASSERT_EQ(world_.Clone(*a_, *b_, 0, 4, 0).cells_done, 4u);
+      ASSERT_EQ(world_.ZeroRange(*zeroed, 0, 4).cells_done, 4u);
+      ASSERT_EQ(world_.Clone(*a_, *b_, 0, 4, 0).cells_done, 4u);
+      const std::vector<Stamp> source = Content(*a_);
+      const std::vector<Stamp> target = Content(*b_);
+      for (size_t cell = 0; cell < 4; ++cell) {
+        EXPECT_EQ(source[cell], zeroed == a_ ? Stamp::Zero() : Stamp::Make(StampKind::kWrite, 1, static_cast<uint32_t>(cell), 0));
+        EXPECT_EQ(target[cell], source[cell]);
+      }
+    }
+  });
+}
+
 TEST_F(SharedBlocksTest, ACloneSharesBlocksAndLaterWritesPartThem) {
   InTask([this] {
     Write(*a_, 5, 1, 1);
