@@ -148,10 +148,10 @@ int TaskExecutor::Transfer(const FileOperation& operation) {
   if (write && anonymous) memset(buffer, ++stamp_, length);
   const int fd = direct ? file.direct_fd : file.fd;
   if (IsAsync(operation.kind)) return ENOSYS;  // io_submit is not driven here
-  if (operation.kind == FileOperationKind::kAppend || operation.kind == FileOperationKind::kSyncWrite) {
+  const bool append = IsAppend(operation.kind);
+  if (append || operation.kind == FileOperationKind::kSyncWrite) {
     const iovec vector{buffer, length};
-    return Result(
-        pwritev2(fd, &vector, 1, offset, operation.kind == FileOperationKind::kAppend ? RWF_APPEND : RWF_DSYNC));
+    return Result(pwritev2(fd, &vector, 1, offset, append ? RWF_APPEND : RWF_DSYNC));
   }
   return Result(write ? pwrite(fd, buffer, length, offset) : pread(fd, buffer, length, offset));
 }
@@ -215,6 +215,7 @@ int TaskExecutor::Execute(const FileOperation& operation) {
     case FileOperationKind::kSyncWrite:
     case FileOperationKind::kDirectRead:
     case FileOperationKind::kDirectWrite:
+    case FileOperationKind::kDirectAppend:
       return Transfer(operation);
     case FileOperationKind::kLoad: return Load(operation);
     case FileOperationKind::kStore: return Store(operation);

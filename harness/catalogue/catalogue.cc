@@ -4,6 +4,7 @@
 
 #include "harness/catalogue/basics/basics_scenarios.h"
 #include "harness/catalogue/bcachefs/bcachefs_scenarios.h"
+#include "harness/catalogue/btrfs/btrfs_scenarios.h"
 #include "harness/catalogue/bug_table.h"
 #include "harness/catalogue/direct_io/direct_io_scenarios.h"
 #include "harness/catalogue/fill/fill_scenarios.h"
@@ -43,6 +44,7 @@ Registry BuiltIn() {
   AddUserBufferScenarios(registry);
   AddXfsScenarios(registry);
   AddBcachefsScenarios(registry);
+  AddBtrfsScenarios(registry);
   AddGfs2Scenarios(registry);
   AddOcfs2Scenarios(registry);
   AddLockOrderScenarios(registry);

@@ -20,6 +20,7 @@ std::vector<FileSystemType> ExtTypes();
 std::vector<FileSystemType> XfsTypes();
 std::vector<FileSystemType> DaxTypes();
 std::vector<FileSystemType> BcachefsTypes();
+std::vector<FileSystemType> BtrfsTypes();
 std::vector<FileSystemType> Gfs2Types();
 std::vector<FileSystemType> Ocfs2Types();
 

@@ -197,7 +197,6 @@ void BufferedWrite::End(Folio& folio, uint32_t at, uint32_t copied) {
   inode_.i_size = std::max(inode_.i_size, at + copied);
 }
 
-// With the stamps that name the place where they are written.
 Result WritePlaced(World& world, Mm& mm, Io io) {
   Result result;
   result.offset_cells = io.offset_cells;
@@ -205,17 +204,22 @@ Result WritePlaced(World& world, Mm& mm, Io io) {
     result.error = Error::kNoSpace;
     return result;
   }
-  absl::InlinedVector<Stamp, 8> renamed;
-  for (uint32_t i = 0; i < io.length_cells; ++i) {
-    const Stamp& stamp = io.stamps[i];
-    renamed.push_back(Stamp::Make(stamp.kind, stamp.file, io.offset_cells + i, stamp.operation));
-  }
-  io.stamps = renamed;
+  const absl::InlinedVector<Stamp, 8> placed = PlacedStamps(io);
+  io.stamps = placed;
   BufferedWrite(world, mm, io).Run(&result);
   return result;
 }
 
 }  // namespace
+
+absl::InlinedVector<Stamp, 8> PlacedStamps(const Io& io) {
+  absl::InlinedVector<Stamp, 8> placed;
+  for (uint32_t i = 0; i < io.length_cells; ++i) {
+    const Stamp& stamp = io.stamps[i];
+    placed.push_back(Stamp::Make(stamp.kind, stamp.file, io.offset_cells + i, stamp.operation));
+  }
+  return placed;
+}
 
 Result GenericWrite(World& world, Mm& mm, const Io& io) {
   Result result;

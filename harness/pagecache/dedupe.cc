@@ -61,7 +61,10 @@ void SharePages(World& world, Inode& first, uint32_t first_cell, Inode& second, 
     const uint32_t to = PageOf(second_cell) + page;
     bool settled = true;
     for (const Folio* folio : {first.mapping.pages[from], second.mapping.pages[to]}) {
-      settled &= folio == nullptr || (!folio->dirty_tag && !folio->writeback.is_set() && folio->pins == 0);
+      if (folio == nullptr) continue;
+      // A range lock keeps no fill waiting that has been submitted already.
+      settled &= !(world.fs().HasRangeLock() && folio->lock.locked());
+      settled &= !folio->dirty_tag && !folio->writeback.is_set() && folio->pins == 0;
     }
     if (settled && &first != &second) Remap(world).SharePage(first, from, second, to);
   }
@@ -120,7 +123,11 @@ Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, u
     at += cells;
     if (result.error == Error::kOk) result.cells_done = at;
   }
-  if (result.error == Error::kOk) SharePages(*this, first, first_offset_cells, second, second_offset_cells, result.cells_done);
+  if (result.error == Error::kOk && result.cells_done > 0) {
+    fs_.ExtentsEnter(*this, second, PageOf(second_offset_cells), PagesFor(second_offset_cells + result.cells_done));
+    SharePages(*this, first, first_offset_cells, second, second_offset_cells, result.cells_done);
+    fs_.ExtentsExit(*this, second);
+  }
   fs_.TwoInodesExit(*this, first, second);
   second.last_operation = {"Dedupe", lockdep::Site::Here()};
   return Finish(first, std::move(result));

@@ -177,6 +177,7 @@ bool DirectIo::StartRead(Result* result) {
     result->error = Writeback(world_).Range(inode_, begin(), end());
     if (result->error != Error::kOk) return false;
   }
+  if (!world_.fs().DirectIoEnter(world_, inode_, begin(), end(), false)) return false;
   inode_.dio.Begin();
   world_.scheduler().Point(OperationKind::kRead, inode_.id);
   result->site = lockdep::Site::Here();
@@ -187,6 +188,7 @@ bool DirectIo::StartRead(Result* result) {
 }
 
 void DirectIo::FinishRead(Result* result) {
+  world_.fs().DirectIoExit(world_, inode_, begin(), end(), false);
   Unpin(true);
   inode_.dio.End();
   for (const DirectSegment& segment : segments_) {
@@ -290,7 +292,8 @@ bool DirectIo::StartWrite(LockMode mode, Result* result) {
     return false;
   }
   dirtied_after_flush_ = Dirtied();
-  if (!Truncation(world_).Invalidate(inode_, begin(), end())) {
+  if (!Truncation(world_).Invalidate(inode_, begin(), end()) ||
+      !world_.fs().DirectIoEnter(world_, inode_, begin(), end(), true)) {
     must_fall_back_ = true;
     return false;
   }
@@ -323,6 +326,7 @@ void DirectIo::FinishWrite(Result* result) {
   const bool done_before = asynchronous_ && world_.bugs().Has(Bug::kB15AsyncInvalidatesAtSubmission);
   if (early) InvalidateAgain(result);
   EndWrite(result);
+  world_.fs().DirectIoExit(world_, inode_, begin(), end(), true);
   if (!early && !done_before) InvalidateAgain(result);
   if (mapped()) {
     for (uint32_t i = 0; i < result->cells_done; ++i) {
@@ -383,8 +387,9 @@ Result GenericDirectWrite(World& world, Mm& mm, const Io& io, LockMode mode, boo
 Result FallBackToBuffered(World& world, Mm& mm, const Io& io) {
   Result result = world.fs().FileWrite(world, mm, io);
   if (result.cells_done > 0) {
-    const uint32_t begin = PageOf(io.offset_cells);
-    const uint32_t end = PagesFor(io.offset_cells + result.cells_done);
+    const uint32_t offset = io.append ? result.offset_cells : io.offset_cells;
+    const uint32_t begin = PageOf(offset);
+    const uint32_t end = PagesFor(offset + result.cells_done);
     if (Writeback(world).Range(*io.file, begin, end) == Error::kOk) Truncation(world).Invalidate(*io.file, begin, end);
   }
   return result;
@@ -404,6 +409,7 @@ Result World::DirectWrite(Mm& mm, const Io& io) {
   if (!fits || io.offset_cells + io.length_cells > kFilePagesMax * kPageCells) {
     return Finish(*io.file, {.error = Error::kInvalid});
   }
+  if (io.append && !fs_.PlacesDirectAppends()) return Finish(*io.file, FallBackToBuffered(*this, mm, io));
   return Finish(*io.file, fs_.FileDirectWrite(*this, mm, io));
 }
 

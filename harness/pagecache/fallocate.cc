@@ -91,7 +91,9 @@ Result World::PunchHole(Inode& file, uint32_t offset_cells, uint32_t length_cell
     truncation.DropPages(file, begin, end);
     file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
+    truncation.KeepDropped(file, begin, end);
     truncation.FreeBlocks(file, begin, end);
+    fs_.ExtentsExit(*this, file);
     file.dropped.active = false;
     result.cells_done = length_cells;
   }
@@ -116,10 +118,12 @@ Result World::ZeroRange(Inode& file, uint32_t offset_cells, uint32_t length_cell
     truncation.DropPages(file, begin, end);
     file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
+    truncation.KeepDropped(file, begin, end);
     ExtentTransactions transactions(*this, file);
     for (uint32_t page = begin; page < end && result.error == Error::kOk; ++page) {
       result.error = transactions.MakeUnwritten(page);
     }
+    fs_.ExtentsExit(*this, file);
     file.dropped.active = false;
   }
   if (result.error == Error::kOk) {
@@ -148,12 +152,14 @@ Result World::CollapseRange(Inode& file, uint32_t offset_cells, uint32_t length_
     truncation.DropPages(file, begin, drop_end);
     file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, drop_end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
+    truncation.KeepDropped(file, begin, kFilePagesMax);
     truncation.FreeBlocks(file, PagesFor(file.i_size), kFilePagesMax);
     truncation.FreeBlocks(file, begin, end);
     ExtentTransactions transactions(*this, file);
     for (uint32_t page = end; page < kFilePagesMax; ++page) transactions.Move(page, page - (end - begin));
     scheduler().Point(OperationKind::kWrite, file.id);
     file.i_size -= length_cells;
+    fs_.ExtentsExit(*this, file);
     file.dropped.active = false;
     result.cells_done = length_cells;
   }
@@ -184,11 +190,13 @@ Result World::InsertRange(Inode& file, uint32_t offset_cells, uint32_t length_ce
     truncation.DropPages(file, begin, drop_end);
     file.dropped = {fs_.InvalidateKeepsFoliosOut(), begin, drop_end, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
+    truncation.KeepDropped(file, begin, kFilePagesMax);
     truncation.FreeBlocks(file, old_end, kFilePagesMax);
     scheduler().Point(OperationKind::kWrite, file.id);
     file.i_size += length_cells;
     ExtentTransactions transactions(*this, file);
     for (uint32_t page = old_end; page-- > begin;) transactions.Move(page, page + pages);
+    fs_.ExtentsExit(*this, file);
     file.dropped.active = false;
     result.cells_done = length_cells;
   }

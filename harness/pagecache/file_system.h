@@ -127,6 +127,14 @@ class FileSystem {
   virtual Error PinExit(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page, Error error) const {
     return error;
   }
+  // Around the I/O of a direct read or write of pages [begin_page, end_page): when they have been written back (and for a write
+  // dropped), and when its extents are what they will be. False: it cannot be done directly. Not of asynchronous direct I/O.
+  virtual bool DirectIoEnter(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page, bool write) const {
+    return true;
+  }
+  virtual void DirectIoExit(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page, bool write) const {}
+  // FileDirectWrite finds the place of an append itself. False: a direct append is done buffered.
+  virtual bool PlacesDirectAppends() const { return false; }
   // A direct write may be a part of one block, of which P10 is told; if the block holds no data yet, the rest of it is zeroed.
   virtual bool DirectWritesPartOfBlock() const { return false; }
   virtual AsyncDirectIoRule async_direct_io() const { return AsyncDirectIoRule::kNone; }
@@ -150,6 +158,12 @@ class FileSystem {
   // Both are drained and flushed, the target's pages dropped: from here on the source's extents are only read.
   virtual void RemapPrepared(World& world, Inode& source, Inode& target) const {}
   virtual void RemapExit(World& world, Inode& source, Inode& target) const { TwoInodesExit(world, source, target); }
+  // The extents of pages [begin_page, end_page) change under a lock of their range, which is taken after the last folio lock and
+  // keeps folios from being filled, but not from being inserted: what has come back meanwhile is dropped once more, without it.
+  // Where pages stay as they are (dedupe) nothing is dropped.
+  virtual bool HasRangeLock() const { return false; }
+  virtual void ExtentsEnter(World& world, Inode& inode, uint32_t begin_page, uint32_t end_page) const {}
+  virtual void ExtentsExit(World& world, Inode& inode) const {}
   // Around forced readahead (fadvise, madvise WILLNEED).
   virtual void ForceReadaheadEnter(World& world, Inode& inode) const {}
   virtual void ForceReadaheadExit(World& world, Inode& inode) const {}

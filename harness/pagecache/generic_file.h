@@ -24,6 +24,8 @@ Result GenericWrite(World& world, Mm& mm, const Io& io);
 Result GenericDirectRead(World& world, Mm& mm, const Io& io);
 // 1.4.7 steps 2 to 6. *fall_back: pages of the range could not be invalidated; nothing was written, write it buffered.
 Result GenericDirectWrite(World& world, Mm& mm, const Io& io, LockMode mode, bool* fall_back);
+// The stamps of a write, named for the place that it has: what Io::renames_stamps asks for.
+absl::InlinedVector<Stamp, 8> PlacedStamps(const Io& io);
 // ENOTBLK: a buffered write by the file system's own FileWrite, then its pages to the device and out of the cache.
 Result FallBackToBuffered(World& world, Mm& mm, const Io& io);
 

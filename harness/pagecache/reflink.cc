@@ -77,7 +77,9 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
     target.dropped = {fs_.InvalidateKeepsFoliosOut(), to, to + pages, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
     fs_.RemapPrepared(*this, source, target);
+    truncation.KeepDropped(target, to, to + pages);
     for (uint32_t i = 0; i < pages; ++i) Remap(*this).SharePage(source, from + i, target, to + i);
+    fs_.ExtentsExit(*this, target);
     target.dropped.active = false;
     scheduler().Point(OperationKind::kWrite, target.id);
     target.i_size = std::max(target.i_size, end);

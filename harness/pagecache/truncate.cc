@@ -41,6 +41,24 @@ void Truncation::DropPages(Inode& inode, uint32_t begin, uint32_t end) {
   if (!UnmapsOnce()) filemap.UnmapRange(inode, begin, end);
 }
 
+bool Truncation::AnyCached(Inode& inode, uint32_t begin, uint32_t end) {
+  world_.scheduler().Point(OperationKind::kRead, inode.mapping.i_pages.id());
+  const auto first = inode.mapping.pages.begin();
+  return std::any_of(first + begin, first + end, [](const Folio* folio) { return folio != nullptr; });
+}
+
+// A folio that is inserted from here on waits for the lock before it is filled.
+void Truncation::KeepDropped(Inode& inode, uint32_t begin, uint32_t end) {
+  end = std::min(end, kFilePagesMax);
+  const uint32_t lock_end = std::max(end, begin + 1);
+  world_.fs().ExtentsEnter(world_, inode, begin, lock_end);
+  while (world_.fs().HasRangeLock() && AnyCached(inode, begin, end)) {
+    world_.fs().ExtentsExit(world_, inode);
+    DropPages(inode, begin, end);
+    world_.fs().ExtentsEnter(world_, inode, begin, lock_end);
+  }
+}
+
 Error Truncation::ZeroToPageEnd(Inode& inode, uint32_t cell) {
   Filemap filemap(world_);
   const uint32_t page = PageOf(cell);
@@ -136,7 +154,9 @@ Result World::Truncate(Inode& file, uint32_t size_cells) {
       const bool frozen = file.mapping.invalidate_lock.HeldExclusiveByCurrent() && fs_.InvalidateKeepsFoliosOut();
       file.dropped = {frozen, first, kFilePagesMax, lockdep::Site::Here()};
       result.site = lockdep::Site::Here();
+      truncation.KeepDropped(file, first, kFilePagesMax);
       truncation.FreeBlocks(file, first, kFilePagesMax);
+      fs_.ExtentsExit(*this, file);
       file.dropped.active = false;
     }
   }

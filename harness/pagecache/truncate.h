@@ -15,6 +15,9 @@ class Truncation {
 
   // truncate_pagecache_range: unmaps and removes whole pages, dirty or not; waits for locks and write-back.
   void DropPages(Inode& inode, uint32_t begin, uint32_t end);
+  // After DropPages, until FileSystem::ExtentsExit: no folio of the pages is filled while their extents change. Those that have
+  // come back are dropped again.
+  void KeepDropped(Inode& inode, uint32_t begin, uint32_t end);
   // Zeroes the cells of [cell, end of its page) in the cache, reading the page if it must.
   Error ZeroToPageEnd(Inode& inode, uint32_t cell);
   // Gives the blocks of whole pages back.
@@ -25,6 +28,7 @@ class Truncation {
  private:
   bool UnmapsOnce() const;
   bool DropPage(Inode& inode, uint32_t page);
+  bool AnyCached(Inode& inode, uint32_t begin, uint32_t end);
 
   World& world_;
 };

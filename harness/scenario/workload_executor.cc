@@ -52,6 +52,7 @@ int ErrorNumber(pagecache::Error error) {
 StampKind StampKindOf(FileOperationKind kind) {
   switch (kind) {
     case FileOperationKind::kDirectWrite:
+    case FileOperationKind::kDirectAppend:
     case FileOperationKind::kAsyncDirectWrite:
     case FileOperationKind::kAsyncSyncWrite: return StampKind::kDirect;
     case FileOperationKind::kWrite:
@@ -238,7 +239,11 @@ void WorkloadExecutor::SubmitAsync(size_t task, const FileOperation& operation, 
 
 void WorkloadExecutor::EndOperation(const FileOperation& operation, uint32_t id, size_t index, const Result& result) {
   Scheduler& scheduler = sim_.scheduler();
-  if (result.cache_conflict) ExcuseConflict(operation);
+  if (result.cache_conflict) {
+    FileOperation placed = operation;
+    if (IsAppend(operation.kind)) placed.offset_cells = result.offset_cells;
+    ExcuseConflict(placed);
+  }
   CollectErrors();
   OperationEvent& done = history_.events[index];  // the vector may have grown meanwhile
   Record(result, operation, &done);
@@ -297,7 +302,10 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
       io.sync = operation.kind == FileOperationKind::kSyncWrite;
       return world_.Write(mm, io);
     case FileOperationKind::kDirectRead: return world_.DirectRead(mm, io);
-    case FileOperationKind::kDirectWrite: return world_.DirectWrite(mm, io);
+    case FileOperationKind::kDirectWrite:
+    case FileOperationKind::kDirectAppend:
+      io.append = operation.kind == FileOperationKind::kDirectAppend;
+      return world_.DirectWrite(mm, io);
     case FileOperationKind::kLoad: return world_.Load(mm, file, offset, length);
     case FileOperationKind::kStore: return world_.Store(mm, file, offset, stamps);
     case FileOperationKind::kTruncate: return world_.Truncate(file, offset);
@@ -339,7 +347,7 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
 
 void WorkloadExecutor::Record(const Result& result, const FileOperation& operation, OperationEvent* event) {
   event->completed_cells = result.cells_done;
-  if (operation.kind == FileOperationKind::kAppend) event->operation.offset_cells = result.offset_cells;
+  if (IsAppend(operation.kind)) event->operation.offset_cells = result.offset_cells;
   event->site = ToSourceSite(result.site);
   event->error = result.cells_done > 0 && HasRange(operation.kind) ? 0 : ErrorNumber(result.error);
   event->observed.reserve(result.seen.size());

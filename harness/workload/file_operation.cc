@@ -51,6 +51,7 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kRename, "rename", false, false, false, false},
     {FileOperationKind::kReplace, "replace", false, false, false, true},
     {FileOperationKind::kShrinkInodes, "shrink-inodes", false, false, false, false},
+    {FileOperationKind::kDirectAppend, "direct-append", true, true, true, true},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -100,6 +101,7 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kRename,
       FileOperationKind::kReplace,
       FileOperationKind::kShrinkInodes,
+      FileOperationKind::kDirectAppend,
   };
   return kAll;
 }
@@ -139,6 +141,10 @@ bool IsBufferedWriteCall(FileOperationKind kind) {
          kind == FileOperationKind::kSyncWrite;
 }
 
+bool IsAppend(FileOperationKind kind) {
+  return kind == FileOperationKind::kAppend || kind == FileOperationKind::kDirectAppend;
+}
+
 bool IsWriteCall(FileOperationKind kind) {
   return IsBufferedWriteCall(kind) || (IsDirect(kind) && ChangesContents(kind));
 }
@@ -153,7 +159,8 @@ bool IsAsync(FileOperationKind kind) {
 }
 
 bool IsDirect(FileOperationKind kind) {
-  return kind == FileOperationKind::kDirectRead || kind == FileOperationKind::kDirectWrite || IsAsync(kind);
+  return kind == FileOperationKind::kDirectRead || kind == FileOperationKind::kDirectWrite ||
+         kind == FileOperationKind::kDirectAppend || IsAsync(kind);
 }
 
 bool HasOtherFile(FileOperationKind kind) {

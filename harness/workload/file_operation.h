@@ -59,6 +59,7 @@ enum class FileOperationKind : uint8_t {
   kRename = 34,  // with other_file: the two exchange their places in two directories
   kReplace = 35,  // a new empty file is renamed over it; the old one is evicted at its last close. Of an unmapped file
   kShrinkInodes = 36,  // evicts the inodes that nobody uses; `file` is ignored
+  kDirectAppend = 37,  // O_APPEND and O_DIRECT
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);
@@ -70,6 +71,7 @@ bool HasUserBuffer(FileOperationKind kind);       // buffer_file is used
 bool IsWriteCall(FileOperationKind kind);
 bool IsReadCall(FileOperationKind kind);
 bool IsBufferedWriteCall(FileOperationKind kind);
+bool IsAppend(FileOperationKind kind);
 bool IsDirect(FileOperationKind kind);
 bool IsAsync(FileOperationKind kind);
 bool HasOtherFile(FileOperationKind kind);

@@ -61,7 +61,7 @@ class Generator {
   void PickRange(FileOperation* operation) {
     const uint32_t unit = NeedsPageAlignment(operation->kind) ? kPageCells : 1;
     const uint32_t end = pages_max() * kPageCells;
-    const bool from_zero = operation->kind == FileOperationKind::kAppend || operation->kind == FileOperationKind::kReaddir;
+    const bool from_zero = IsAppend(operation->kind) || operation->kind == FileOperationKind::kReaddir;
     if (!from_zero) operation->offset_cells = Below(end / unit) * unit;
     const uint32_t longest = std::min(end - operation->offset_cells, shape_.length_pages_max * kPageCells);
     operation->length_cells = (1 + Below(longest / unit)) * unit;

@@ -37,8 +37,8 @@ ScenarioEntry OperationsMixScenario() {
   ScenarioEntry entry;
   entry.name = "operations-mix";
   entry.summary = "a generated mix of all operations on two mapped files and one that is not, short of memory";
-  entry.filesystems = {"vfs",      "vfs-2020",          "xfs",              "ext4", "xfs-dax",
-                       "bcachefs", "bcachefs-proposed", "bcachefs-repaired"};
+  entry.filesystems = {"vfs",      "vfs-2020",          "xfs",               "ext4", "xfs-dax",
+                       "bcachefs", "bcachefs-proposed", "bcachefs-repaired", "btrfs"};
   entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
   std::vector<OperationWeight> kinds = AllOperations();
   kinds.insert(kinds.end(), {{FileOperationKind::kRename, 1},
