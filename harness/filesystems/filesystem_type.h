@@ -31,6 +31,9 @@ struct FileSystemType {
   MakeFileSystemFunction make;
   int nodes = 1;              // of the cluster that it runs on; 1: a local file system
   bool atomic_calls = false;  // it promises that a buffered read sees each buffered write wholly or not at all
+  // It promises that buffered calls never come between the parts of a direct write: only stores through a mapping excuse data that
+  // a direct write has lost to a dirty page.
+  bool separates_direct_io = false;
 };
 
 // `known`: the ids among `ids` must be. False (and nothing useful in *bugs) for another or for an id of no catalogue entry.

@@ -9,7 +9,7 @@ namespace {
 std::vector<FileSystemType> AllTypes() {
   std::vector<FileSystemType> all;
   for (auto* types :
-       {&VfsTypes, &ExtTypes, &XfsTypes, &DaxTypes, &BcachefsTypes, &BtrfsTypes, &Gfs2Types, &Ocfs2Types}) {
+       {&VfsTypes, &ExtTypes, &XfsTypes, &DaxTypes, &BcachefsTypes, &BtrfsTypes, &NfsTypes, &Gfs2Types, &Ocfs2Types}) {
     for (FileSystemType& type : types()) all.push_back(std::move(type));
   }
   return all;

@@ -22,6 +22,7 @@ std::vector<FileSystemType> DaxTypes();
 std::vector<FileSystemType> BcachefsTypes();
 std::vector<FileSystemType> BtrfsTypes();
 std::vector<FileSystemType> Gfs2Types();
+std::vector<FileSystemType> NfsTypes();
 std::vector<FileSystemType> Ocfs2Types();
 
 const std::vector<FileSystemType>& FileSystemTypes();

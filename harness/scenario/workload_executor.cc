@@ -362,13 +362,25 @@ void WorkloadExecutor::Record(const Result& result, const FileOperation& operati
 
 // A folio of the range was dirtied during the direct write, so that its write-back may overwrite what the device got: the
 // range is excused, also where the folio was clean again in time and no error was left for fsync (Linux loses it silently).
-// Without I/O errors nothing but such a conflict raises wb_err, so that the file is not excused as well.
+// Without I/O errors nothing but such a conflict raises wb_err, so that the file is not excused as well. A file system that
+// promises to keep buffered calls apart from direct ones is excused only where the folio may have been dirtied by a mapping.
 void WorkloadExecutor::ExcuseConflict(const FileOperation& operation) {
-  history_.errors.push_back({.file = operation.file,
-                             .first_cell = operation.offset_cells,
-                             .end_cell = operation.offset_cells + operation.length_cells,
-                             .sequence = ++sequence_});
+  if (!spec_.filesystem_type.separates_direct_io || StoredTo(operation.file)) {
+    history_.errors.push_back({.file = operation.file,
+                               .first_cell = operation.offset_cells,
+                               .end_cell = operation.offset_cells + operation.length_cells,
+                               .sequence = ++sequence_});
+  }
   if (!spec_.faults.Has(ChoiceKind::kIoError)) errors_seen_[operation.file] = WritebackErrors(operation.file);
+}
+
+// Through a mapping, by anything that has begun: a store, or a read into it.
+bool WorkloadExecutor::StoredTo(uint32_t file) const {
+  return std::any_of(history_.events.begin(), history_.events.end(), [file](const OperationEvent& event) {
+    const FileOperation& operation = event.operation;
+    if (operation.kind == FileOperationKind::kStore) return operation.file == file;
+    return HasUserBuffer(operation.kind) && !IsWriteCall(operation.kind) && operation.buffer_file == file;
+  });
 }
 
 uint32_t WorkloadExecutor::WritebackErrors(uint32_t file) const {

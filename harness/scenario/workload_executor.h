@@ -65,6 +65,7 @@ class WorkloadExecutor {
   pagecache::Result Replace(uint32_t file, pagecache::Inode& old);
   void Record(const pagecache::Result& result, const FileOperation& operation, OperationEvent* event);
   void ExcuseConflict(const FileOperation& operation);
+  bool StoredTo(uint32_t file) const;
   void CollectErrors();
   Stamps StampsOf(const FileOperation& operation, uint32_t id) const;
   // In the memory of the process's node. Of an unmapped file: only while it is open.

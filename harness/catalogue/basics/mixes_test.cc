@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(Mixes, CleanMixTest, ::testing::ValuesIn(kMixes),
 
 // S12: what a mix of everything acquires is in the order that the file system declares.
 TEST(MixLockOrderTest, TheMixOfAllOperationsKeepsTheDeclaredOrders) {
-  for (const char* name : {"vfs", "vfs-2020", "ext4", "xfs", "xfs-dax", "btrfs"}) {
+  for (const char* name : {"vfs", "vfs-2020", "ext4", "xfs", "xfs-dax", "btrfs", "nfs"}) {
     const FileSystemType& type = *FindFileSystemType(name);
     const ScenarioEntry entry = OperationsMixScenario();
     ScenarioSpec spec{.scenario = entry.name, .filesystem = name};
@@ -120,11 +120,16 @@ TEST_P(CleanFileSystemTest, NothingIsFoundWithFaults) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OperationsMix, CleanFileSystemTest,
-                         ::testing::Values("ext4", "xfs-dax", "bcachefs-repaired", "btrfs", "gfs2", "ocfs2"), [](const auto& info) {
+                         ::testing::Values("ext4", "xfs-dax", "bcachefs-repaired", "btrfs", "nfs", "gfs2", "ocfs2"), [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) c = c == '-' ? '_' : c;
                            return name;
                          });
+
+// Asynchronous direct I/O is what the switch of modes waits for.
+TEST(AsyncMixTest, NothingIsFoundOnNfsWithFaults) {
+  EXPECT_EQ(FirstFinding(AsyncMixScenario(), *FindFileSystemType("nfs"), {}, Faults(), kSchedules), "");
+}
 
 struct Switch {
   const char* bug;

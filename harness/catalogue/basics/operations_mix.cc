@@ -38,7 +38,7 @@ ScenarioEntry OperationsMixScenario() {
   entry.name = "operations-mix";
   entry.summary = "a generated mix of all operations on two mapped files and one that is not, short of memory";
   entry.filesystems = {"vfs",      "vfs-2020",          "xfs",               "ext4", "xfs-dax",
-                       "bcachefs", "bcachefs-proposed", "bcachefs-repaired", "btrfs"};
+                       "bcachefs", "bcachefs-proposed", "bcachefs-repaired", "btrfs", "nfs"};
   entry.bugs = {"B02", "B14", "B17", "B18", "B27", "B28", "B67", "B70"};
   std::vector<OperationWeight> kinds = AllOperations();
   kinds.insert(kinds.end(), {{FileOperationKind::kRename, 1},
@@ -88,7 +88,7 @@ ScenarioEntry AsyncMixScenario() {
   ScenarioEntry entry;
   entry.name = "async-mix";
   entry.summary = "a generated mix of asynchronous direct I/O among the common operations, fallocate and clone";
-  entry.filesystems = {"vfs", "xfs"};
+  entry.filesystems = {"vfs", "xfs", "nfs"};
   entry.bugs = {"B15", "B19", "B98"};
   return Mix(entry, Among({{FileOperationKind::kAsyncDirectRead, 3},
                            {FileOperationKind::kAsyncDirectWrite, 5},

@@ -6,6 +6,7 @@ void AddDirectIoScenarios(Registry& registry) {
   registry.Add(AllocateVsExtendingWriteScenario());
   registry.Add(CloneVsDirectWriteScenario());
   registry.Add(DioSyncBeforeDioEndScenario());
+  registry.Add(DirectVsBufferedWriteScenario());
   registry.Add(DirectWriteFailsInPartScenario());
   registry.Add(DirectWriteVsReadScenario());
   registry.Add(DirectWriteIntoHoleScenario());

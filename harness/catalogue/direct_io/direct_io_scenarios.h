@@ -9,6 +9,7 @@ namespace ordeal {
 ScenarioEntry AllocateVsExtendingWriteScenario();
 ScenarioEntry CloneVsDirectWriteScenario();
 ScenarioEntry DioSyncBeforeDioEndScenario();
+ScenarioEntry DirectVsBufferedWriteScenario();
 ScenarioEntry DirectWriteFailsInPartScenario();
 ScenarioEntry DirectWriteVsReadScenario();
 ScenarioEntry DirectWriteIntoHoleScenario();

@@ -32,5 +32,15 @@ TEST(DirectIoTest, B22ACloneDrainsDirectWritesOfItsSource) {
   FindsNothing(CloneVsDirectWriteScenario(), "vfs");
 }
 
+TEST(DirectIoTest, B25NfsKeepsBufferedAndDirectUsersApart) {
+  FindsBug(DirectVsBufferedWriteScenario(), "nfs", {"B25"}, FindingKind::kData, "data: lost-write");
+  for (const char* filesystem : {"nfs", "vfs", "xfs", "btrfs"}) FindsNothing(DirectVsBufferedWriteScenario(), filesystem);
+}
+
+// The promise ends where a mapping dirties the page; then the write must say so, as on any other file system.
+TEST(DirectIoTest, NfsMayLoseADirectWriteToAStore) {
+  FindsNothing(DirectWriteVsStoreScenario(), "nfs");
+}
+
 }  // namespace
 }  // namespace ordeal
