@@ -93,8 +93,24 @@ TEST(LockOrderTest, Xfs4) {
   ExpectOrder(orders, "folio_lock", "xfs_ilock");
 }
 
-// A calm run of a write that faults with its folio locked (B27), beside its clean twin. The cycle needs the fault's own order,
-// too (harness/pagecache/invariants_test.cc has an acquisition against the order without a cycle).
+TEST(LockOrderTest, BtrfsLocksRangesLast) {
+  const LockOrders orders = OrdersOf("btrfs");
+  ExpectOrder(orders, "i_rwsem", "mmap_lock");
+  ExpectOrder(orders, "mmap_lock", "btrfs_i_mmap_lock");
+  ExpectOrder(orders, "btrfs_i_mmap_lock", "folio_lock");
+  ExpectOrder(orders, "folio_lock", "btrfs_range_lock");
+  ExpectOrder(orders, "btrfs_ordered_extent", "btrfs_range_lock");
+  ExpectOrder(orders, "btrfs_range_lock", "em_tree");
+}
+
+TEST(LockOrderTest, NfsWaitsForDirectIoUnderTheInodeLock) {
+  const LockOrders orders = OrdersOf("nfs");
+  ExpectOrder(orders, "i_rwsem", "inode_dio");
+  ExpectOrder(orders, "i_rwsem", "mmap_lock");
+  ExpectOrder(orders, "mmap_lock", "mapping.invalidate_lock");
+  ExpectOrder(orders, "mapping.invalidate_lock", "folio_lock");
+}
+
 // The locks of a DAX inode are XFS's; what eviction waits for comes after them (xfs_scenarios_test has those).
 TEST(LockOrderTest, DaxIsAsXfs) {
   for (const char* filesystem : {"xfs-dax", "xfs-dax-proposed"}) {
@@ -106,6 +122,8 @@ TEST(LockOrderTest, DaxIsAsXfs) {
   }
 }
 
+// A calm run of a write that faults with its folio locked (B27), beside its clean twin. The cycle needs the fault's own order,
+// too (harness/pagecache/invariants_test.cc has an acquisition against the order without a cycle).
 TEST(LockOrderTest, WhatIsAcquiredAgainstTheDeclaredOrderIsFound) {
   for (const bool bug : {true, false}) {
     Trial trial("vfs", bug ? std::vector<std::string>{"B27"} : std::vector<std::string>{});

@@ -40,7 +40,7 @@ TEST_P(MixTest, ARunIsAFunctionOfItsChoices) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(CleanFileSystems, MixTest, ::testing::Values("vfs", "xfs"));
+INSTANTIATE_TEST_SUITE_P(CleanFileSystems, MixTest, ::testing::Values("vfs", "xfs", "btrfs", "nfs"));
 
 // Only the holes that the protocol is known for: pages that appear in a punched range and what follows from them.
 TEST(Vfs2020Test, OnlyItsInherentHolesAreFound) {
