@@ -1,6 +1,5 @@
 #include "harness/corpus/corpus_entry.h"
 
-#include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
 #include <utility>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "harness/corpus/corpus_entry.pb.h"
+#include "lockdep/report/proto_errors.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal {
@@ -60,25 +60,9 @@ std::string Printable(std::string text) {
   for (char& c : text) {
     if (c < 0x20 || c > 0x7e) c = '?';
   }
-  if (text.back() == '.') text.pop_back();
+  if (!text.empty() && text.back() == '.') text.pop_back();
   return text;
 }
-
-// Keeps the first complaint of the parser.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber, const std::string& message) override {
-    if (!message_.empty()) return;
-    line_ = line + 1;
-    message_ = message.empty() ? "syntax error" : Printable(message);
-  }
-  int line() const { return line_ < 1 ? 1 : line_; }
-  const std::string& message() const { return message_; }
-
- private:
-  int line_ = 1;
-  std::string message_;
-};
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::TextFormat;
@@ -148,13 +132,13 @@ class ParsedFile {
   }
 
   absl::Status Parse() {
-    FirstError first;
+    lockdep::FirstProtoError first;
     TextFormat::Parser parser;
     parser.RecordErrorsTo(&first);
     parser.WriteLocationsTo(&places_);
     parser.SetRecursionLimit(8);
     const bool parsed = parser.ParseFromString(std::string(text_.data(), text_.size()), &message_);
-    if (!parsed || !first.message().empty()) return errors_.Damaged(first.line(), first.message());
+    if (!parsed || !first.message().empty()) return errors_.Damaged(first.line(), Printable(first.message()));
     if (message_.format_version() != kFormatVersion) {
       return errors_.Damaged(1, absl::StrCat("format version ", message_.format_version(), " is not supported"));
     }

@@ -12,10 +12,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "lockdep/report/order_graph.h"
 #include "lockdep/report/order_graph.pb.h"
+#include "lockdep/report/proto_errors.h"
 
 namespace ordeal::lockdep {
 namespace {
@@ -70,22 +70,6 @@ bool FromProto(proto::OrderGraph::Mode file, Mode* mode) {
     default: return false;
   }
 }
-
-// The first error of the parser, with its line.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
-    if (line_ != 0) return;
-    line_ = line + 1;
-    message_ = message;
-  }
-  int line() const { return line_ == 0 ? 1 : line_; }
-  const std::string& message() const { return message_; }
-
- private:
-  int line_ = 0;
-  std::string message_;
-};
 
 int CountLines(const std::string& text) {
   int lines = 1;
@@ -215,7 +199,7 @@ absl::StatusOr<OrderGraph> ParseOrderGraph(const std::string& text, const std::s
   if (text.size() > kFileBytesMax) return Refuse(name, 1, "the file is larger than 64 MiB");
   if (absl::Status format = CheckFormat(text, name); !format.ok()) return format;
   proto::OrderGraph file;
-  FirstError error;
+  FirstProtoError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
   parser.SetRecursionLimit(8);
