@@ -1,4 +1,4 @@
-// Names for addresses in the kernel, from /proc/kallsyms.
+// Names for addresses in the kernel, from /proc/kallsyms or a System.map.
 //
 // Thread-safety: const methods from any thread.
 // Invariants:    an address before the first symbol, or a kernel that hides its addresses, gives "".
@@ -20,12 +20,15 @@ namespace ordeal::bpf {
 class KernelSymbols {
  public:
   static KernelSymbols Load();
-  static KernelSymbols Parse(std::istream& kallsyms);
+  static KernelSymbols Parse(std::istream& kallsyms);         // functions
+  static KernelSymbols ParseObjects(std::istream& kallsyms);  // variables
   // Without the compiler's suffixes (".isra.0"), so that two builds of a kernel compare.
   std::string Name(uint64_t address) const;
 
  private:
-  std::vector<std::pair<uint64_t, std::string>> functions_;  // by address
+  static KernelSymbols ParseTypes(std::istream& kallsyms, const std::string& types);
+
+  std::vector<std::pair<uint64_t, std::string>> symbols_;  // by address
 };
 
 }  // namespace ordeal::bpf

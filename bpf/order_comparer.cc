@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "bpf/class_map.h"
 
 namespace ordeal::bpf {
 namespace {
@@ -70,6 +69,32 @@ std::vector<UnionEdge> Union(const OrderGraph& model, const OrderGraph& kernel) 
   return result;
 }
 
+std::vector<std::string> Unmapped(const OrderGraph& model, const ClassMap& map) {
+  std::vector<std::string> result;
+  for (const std::string& lock_class : ClassesOf(model)) {
+    if (!map.TokenOf(lock_class).empty()) continue;
+    const auto reason = map.unmapped().find(lock_class);
+    result.push_back(absl::StrCat(lock_class, ": ", reason == map.unmapped().end() ? "the map does not know it" : reason->second));
+  }
+  return result;
+}
+
+Coverage CoverageOf(const Comparison& comparison, const ClassMap& map) {
+  const auto explained = [](const std::vector<ComparedPair>& pairs) {
+    return static_cast<size_t>(
+        std::count_if(pairs.begin(), pairs.end(), [](const ComparedPair& pair) { return !pair.explanation.empty(); }));
+  };
+  Coverage coverage;
+  coverage.mapped_classes = map.tokens().size();
+  coverage.agreed = comparison.both.size();
+  coverage.reversed = comparison.reversed.size();
+  coverage.kernel_pairs = coverage.agreed + coverage.reversed + comparison.only_kernel.size();
+  coverage.model_pairs = coverage.agreed + coverage.reversed + comparison.only_model.size();
+  coverage.kernel_explained = explained(comparison.only_kernel);
+  coverage.model_explained = explained(comparison.only_model);
+  return coverage;
+}
+
 }  // namespace
 
 uint64_t LostEvents(const std::vector<OrderGraph::Counter>& counters) {
@@ -82,15 +107,16 @@ uint64_t LostEvents(const std::vector<OrderGraph::Counter>& counters) {
 
 uint64_t Comparison::lost() const { return LostEvents(counters); }
 
-Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& kernel_graph) {
+Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& kernel_graph, const ClassMap& map) {
   Comparison comparison;
   comparison.model_source = model_graph.source;
   comparison.kernel_source = kernel_graph.source;
   comparison.counters = kernel_graph.counters;
-  const bool fold = TellsDirectoriesApart(model_graph) != TellsDirectoriesApart(kernel_graph);
+  const bool fold = map.TellsDirectoriesApart(model_graph) != map.TellsDirectoriesApart(kernel_graph);
   comparison.directories_folded = fold;
-  const OrderGraph model = WithTokens(model_graph, fold);
-  const OrderGraph kernel = WithTokens(kernel_graph, fold);
+  const OrderGraph model = map.Mapped(model_graph, fold);
+  const OrderGraph kernel = map.Mapped(kernel_graph, fold);
+  comparison.unmapped = Unmapped(model_graph, map);
   const std::set<std::string> model_classes = ClassesOf(model);
   const std::set<std::string> kernel_classes = ClassesOf(kernel);
   comparison.unseen_by_kernel = Difference(model_classes, kernel_classes);
@@ -115,6 +141,7 @@ Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& k
       compared.model = *other;
       comparison.reversed.push_back(std::move(compared));
     } else {
+      compared.explanation = map.Explanation(/*only_model=*/false, compared.from, compared.to);
       comparison.only_kernel.push_back(std::move(compared));
     }
   }
@@ -128,6 +155,7 @@ Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& k
     comparison.only_model.back().from = pair.first;
     comparison.only_model.back().to = pair.second;
     comparison.only_model.back().model = model_evidence;
+    comparison.only_model.back().explanation = map.Explanation(/*only_model=*/true, pair.first, pair.second);
     for (const std::string& node : {pair.first, pair.second}) {
       if (!kernel_nodes.count(node)) comparison.only_model.back().never_acquired.push_back(node);
     }
@@ -135,6 +163,8 @@ Comparison CompareOrderGraphs(const OrderGraph& model_graph, const OrderGraph& k
   for (OrderCycle& cycle : FindOrderCycles(Union(model, kernel))) {
     (cycle.needs_queued_writer ? comparison.reader_cycles : comparison.cycles).push_back(std::move(cycle));
   }
+  comparison.coverage = CoverageOf(comparison, map);
+  comparison.coverage.shared_classes = model_classes.size() - comparison.unseen_by_kernel.size();
   return comparison;
 }
 

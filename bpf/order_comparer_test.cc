@@ -1,6 +1,8 @@
 #include "bpf/order_comparer.h"
 
+#include "absl/strings/str_cat.h"
 #include "bpf/class_map.h"
+#include "bpf/comparison_dot.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -15,6 +17,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+
+// The shipped map of XFS, and classes that both sides call the same.
+Comparison Compare(const OrderGraph& model, const OrderGraph& kernel, const std::string& more = "") {
+  const std::string text = absl::StrCat(BuiltInClassMapText("xfs").value(), R"(
+class { token: "a" } class { token: "b" } class { token: "c" } class { token: "d" })", more);
+  const auto map = ParseClassMap(text, "map");
+  EXPECT_TRUE(map.ok()) << map.status();
+  return CompareOrderGraphs(model, kernel, *map);
+}
 
 constexpr Mode X = Mode::kExclusive;
 constexpr Mode S = Mode::kShared;
@@ -57,30 +68,15 @@ OrderGraph Kernel(std::vector<OrderGraph::Edge> more = {}) {
   return Graph("kernel 6.18 xfs", edges);
 }
 
-TEST(ClassMapTest, MapsTheNamesOfTheModelTheProbeAndTheKernelsValidator) {
-  for (const char* name : {"xfs_iolock", "i_rwsem", "&sb->s_type->i_mutex_key#16", "IOLOCK"}) {
-    EXPECT_EQ(LockToken(name), "IOLOCK") << name;
-  }
-  for (const char* name : {"xfs_mmaplock", "invalidate_lock", "mapping.invalidate_lock#3"}) {
-    EXPECT_EQ(LockToken(name), "MMAPLOCK") << name;
-  }
-  EXPECT_EQ(LockToken("xfs_ilock"), "ILOCK");
-  EXPECT_EQ(LockToken("&xfs_dir_ilock_class"), "ILOCK(dir)");
-  EXPECT_EQ(LockToken("&type->i_mutex_dir_key#4"), "IOLOCK(dir)");
-  EXPECT_EQ(LockToken("&mm->mmap_lock"), "mmap_lock");
-}
-
-TEST(ClassMapTest, AnUnknownNameIsItsOwnToken) { EXPECT_EQ(LockToken("jbd2_handle"), "jbd2_handle"); }
-
 TEST(OrderComparerTest, SortsPairsIntoTheFourLists) {
-  const Comparison comparison = CompareOrderGraphs(Model({Edge("xfs_iolock", "xfs_ilock")}), Kernel());
+  const Comparison comparison = Compare(Model({Edge("xfs_iolock", "xfs_ilock")}), Kernel());
   EXPECT_THAT(Names(comparison.both), ElementsAre("IOLOCK -> MMAPLOCK", "MMAPLOCK -> ILOCK"));
   EXPECT_THAT(Names(comparison.only_model), ElementsAre("IOLOCK -> ILOCK"));
   EXPECT_THAT(comparison.only_kernel, IsEmpty());
   EXPECT_THAT(comparison.reversed, IsEmpty());
   EXPECT_FALSE(comparison.contradicts());
 
-  const Comparison other = CompareOrderGraphs(Model(), Kernel({Edge("i_rwsem", "xfs_ilock")}));
+  const Comparison other = Compare(Model(), Kernel({Edge("i_rwsem", "xfs_ilock")}));
   EXPECT_THAT(Names(other.only_kernel), ElementsAre("IOLOCK -> ILOCK"));
   EXPECT_THAT(other.only_model, IsEmpty());
 }
@@ -88,7 +84,7 @@ TEST(OrderComparerTest, SortsPairsIntoTheFourLists) {
 // The pair: an edge against the model's is found, the same edge in its direction is not.
 TEST(OrderComparerTest, FindsAReversedEdge) {
   const Comparison comparison =
-      CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock")}), Kernel({Edge("invalidate_lock", "mmap_lock")}));
+      Compare(Model({Edge("mmap_lock", "xfs_mmaplock")}), Kernel({Edge("invalidate_lock", "mmap_lock")}));
   ASSERT_THAT(Names(comparison.reversed), ElementsAre("MMAPLOCK -> mmap_lock"));
   EXPECT_THAT(comparison.only_kernel, IsEmpty());
   EXPECT_THAT(comparison.only_model, IsEmpty());
@@ -100,14 +96,14 @@ TEST(OrderComparerTest, FindsAReversedEdge) {
 
 TEST(OrderComparerTest, ReportsNothingReversedWhenTheDirectionsAgree) {
   const Comparison comparison =
-      CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock")}), Kernel({Edge("mmap_lock", "invalidate_lock")}));
+      Compare(Model({Edge("mmap_lock", "xfs_mmaplock")}), Kernel({Edge("mmap_lock", "invalidate_lock")}));
   EXPECT_THAT(comparison.reversed, IsEmpty());
   EXPECT_THAT(comparison.cycles, IsEmpty());
   EXPECT_FALSE(comparison.contradicts());
 }
 
 TEST(OrderComparerTest, AReversedPairOfReadersIsToldButIsNoCycle) {
-  const Comparison comparison = CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock", S, R)}),
+  const Comparison comparison = Compare(Model({Edge("mmap_lock", "xfs_mmaplock", S, R)}),
                                                    Kernel({Edge("invalidate_lock", "mmap_lock", S, R)}));
   EXPECT_THAT(comparison.reversed, SizeIs(1));
   EXPECT_THAT(comparison.cycles, IsEmpty());
@@ -119,50 +115,85 @@ TEST(OrderComparerTest, SubclassesAreNodesOfTheirOwn) {
   up.to.subclass = 1;
   OrderGraph::Edge down = up;
   std::swap(down.from, down.to);
-  EXPECT_THAT(Names(CompareOrderGraphs(Model({up}), Kernel({up})).both),
+  EXPECT_THAT(Names(Compare(Model({up}), Kernel({up})).both),
               ElementsAre("ILOCK -> ILOCK/1", "IOLOCK -> MMAPLOCK", "MMAPLOCK -> ILOCK"));
-  EXPECT_THAT(Names(CompareOrderGraphs(Model({up}), Kernel({down})).reversed), ElementsAre("ILOCK/1 -> ILOCK"));
+  EXPECT_THAT(Names(Compare(Model({up}), Kernel({down})).reversed), ElementsAre("ILOCK/1 -> ILOCK"));
 }
 
 TEST(OrderComparerTest, NamesTheEndsThatTheKernelNeverAcquired) {
   OrderGraph::Edge nested = Edge("xfs_iolock", "xfs_iolock");
   nested.to.subclass = 4;
-  const Comparison comparison = CompareOrderGraphs(Model({nested, Edge("xfs_iolock", "xfs_ilock")}), Kernel());
+  const Comparison comparison = Compare(Model({nested, Edge("xfs_iolock", "xfs_ilock")}), Kernel());
   ASSERT_THAT(Names(comparison.only_model), ElementsAre("IOLOCK -> ILOCK", "IOLOCK -> IOLOCK/4"));
   EXPECT_THAT(comparison.only_model[0].never_acquired, IsEmpty());
   EXPECT_THAT(comparison.only_model[1].never_acquired, ElementsAre("IOLOCK/4"));
 }
 
 TEST(OrderComparerTest, ClassesOfOneSideAreNamedNotCompared) {
-  const Comparison comparison = CompareOrderGraphs(Model({Edge("xfs_mmaplock", "folio_lock")}), Kernel());
+  const Comparison comparison =
+      Compare(Model({Edge("xfs_mmaplock", "folio_lock"), Edge("xfs_mmaplock", "a"), Edge("new_lock", "a")}), Kernel());
   EXPECT_THAT(comparison.only_model, IsEmpty());
-  EXPECT_THAT(comparison.unseen_by_kernel, ElementsAre("folio_lock"));
+  EXPECT_THAT(comparison.unseen_by_kernel, ElementsAre("a"));
+  EXPECT_THAT(comparison.unmapped, ElementsAre(HasSubstr("folio_lock: PG_locked"), "new_lock: the map does not know it"));
+}
+
+TEST(OrderComparerTest, AnExplainedPairIsToldApartAndCounted) {
+  const OrderGraph model = Model({Edge("xfs_iolock", "xfs_ilock"), Edge("xfs_iolock", "mmap_lock")});
+  const OrderGraph kernel = Kernel({Edge("mmap_lock", "xfs_ilock")});
+  const Comparison comparison =
+      Compare(model, kernel, R"( explained { only: MODEL from: "IOLOCK" to: "ILOCK" reason: "not driven" })");
+  EXPECT_THAT(Names(comparison.only_model), ElementsAre("IOLOCK -> ILOCK", "IOLOCK -> mmap_lock"));
+  EXPECT_EQ(comparison.only_model[0].explanation, "not driven");
+  EXPECT_EQ(comparison.only_model[1].explanation, "");
+  EXPECT_EQ(comparison.coverage.model_pairs, 4u);
+  EXPECT_EQ(comparison.coverage.kernel_pairs, 3u);
+  EXPECT_EQ(comparison.coverage.agreed, 2u);
+  EXPECT_EQ(comparison.coverage.model_explained, 1u);
+  EXPECT_EQ(comparison.coverage.kernel_explained, 0u);
+  EXPECT_EQ(comparison.coverage.shared_classes, 4u);
+  const std::string text = FormatComparison(comparison);
+  EXPECT_THAT(text, HasSubstr("  not driven\n    IOLOCK -> ILOCK\n"));
+  EXPECT_THAT(text, HasSubstr("the kernel's 3 pairs: 2 also in the model (66 %), 0 explained, 1 not (66 % accounted for)"));
+}
+
+TEST(ComparisonDotTest, AgreementGapAndContradictionLookDifferent) {
+  const Comparison comparison =
+      Compare(Model({Edge("mmap_lock", "xfs_mmaplock"), Edge("a", "b"), Edge("c", "b")}),
+              Kernel({Edge("invalidate_lock", "mmap_lock"), Edge("a", "c"), Edge("b", "b")}),
+              R"( explained { only: MODEL from: "c" to: "*" reason: "why \"not\"" })");
+  const std::string dot = ComparisonToDot(comparison);
+  EXPECT_THAT(dot, HasSubstr("\"IOLOCK\" -> \"MMAPLOCK\" [color=black"));
+  EXPECT_THAT(dot, HasSubstr("\"a\" -> \"b\" [color=gray45 style=dotted"));
+  EXPECT_THAT(dot, HasSubstr("\"c\" -> \"b\" [color=gray75 style=dotted"));
+  EXPECT_THAT(dot, HasSubstr("\"a\" -> \"c\" [color=darkorange2 style=dashed"));
+  EXPECT_THAT(dot, HasSubstr("\"MMAPLOCK\" -> \"mmap_lock\" [color=red3 penwidth=4 dir=both"));
+  EXPECT_THAT(dot, HasSubstr("why \\\"not\\\""));
 }
 
 // Goal: a contradiction that no pair shows. Method: each side is acyclic, and they share no pair.
 TEST(OrderComparerTest, FindsACycleThatOnlyTheUnionHas) {
   const OrderGraph model = Graph("model", {Edge("a", "b"), Edge("b", "c")});
-  const Comparison comparison = CompareOrderGraphs(model, Graph("kernel", {Edge("c", "d"), Edge("d", "a")}));
+  const Comparison comparison = Compare(model, Graph("kernel", {Edge("c", "d"), Edge("d", "a")}));
   EXPECT_THAT(comparison.reversed, IsEmpty());
   ASSERT_THAT(comparison.cycles, SizeIs(1));
   EXPECT_THAT(comparison.cycles[0].edges, SizeIs(4));
   EXPECT_TRUE(comparison.contradicts());
-  EXPECT_THAT(CompareOrderGraphs(model, Graph("kernel", {Edge("c", "d"), Edge("a", "d")})).cycles, IsEmpty());
+  EXPECT_THAT(Compare(model, Graph("kernel", {Edge("c", "d"), Edge("a", "d")})).cycles, IsEmpty());
 }
 
 TEST(OrderCyclesTest, PlainReadersMeetingAreACycleOnlyBehindAQueuedWriter) {
-  const Comparison comparison = CompareOrderGraphs(Graph("m", {Edge("a", "b", S, S)}), Graph("k", {Edge("b", "a", S, S)}));
+  const Comparison comparison = Compare(Graph("m", {Edge("a", "b", S, S)}), Graph("k", {Edge("b", "a", S, S)}));
   EXPECT_THAT(comparison.cycles, IsEmpty());
   EXPECT_THAT(comparison.reader_cycles, SizeIs(1));
 }
 
 TEST(OrderCyclesTest, OneExclusiveSideAtEachLockMakesACycle) {
-  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", S, X)}), Graph("k", {Edge("b", "a", S, X)})).cycles, SizeIs(1));
-  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", S, X)}), Graph("k", {Edge("b", "a", S, R)})).cycles,
+  EXPECT_THAT(Compare(Graph("m", {Edge("a", "b", S, X)}), Graph("k", {Edge("b", "a", S, X)})).cycles, SizeIs(1));
+  EXPECT_THAT(Compare(Graph("m", {Edge("a", "b", S, X)}), Graph("k", {Edge("b", "a", S, R)})).cycles,
               IsEmpty());
-  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", X, S)}), Graph("k", {Edge("b", "a", S, R)})).cycles,
+  EXPECT_THAT(Compare(Graph("m", {Edge("a", "b", X, S)}), Graph("k", {Edge("b", "a", S, R)})).cycles,
               IsEmpty());
-  EXPECT_THAT(CompareOrderGraphs(Graph("m", {Edge("a", "b", X, R)}), Graph("k", {Edge("b", "a", X, R)})).cycles, SizeIs(1));
+  EXPECT_THAT(Compare(Graph("m", {Edge("a", "b", X, R)}), Graph("k", {Edge("b", "a", X, R)})).cycles, SizeIs(1));
 }
 
 // Goal: the search looks at modes along the way, not at nodes. Method: a node that only a second, exclusive edge passes.
@@ -187,8 +218,8 @@ TEST(OrderCyclesTest, TwoObjectsOfOneClassAreACycleOnlyInBothOrders) {
 
 TEST(OrderComparerTest, DirectoriesAreFoldedOnlyWhenOneSideDoesNotTellThemApart) {
   const OrderGraph kernel = Kernel({Edge("xfs_dir_ilock", "xfs_ilock")});
-  EXPECT_TRUE(CompareOrderGraphs(Model(), kernel).directories_folded);
-  const Comparison apart = CompareOrderGraphs(Model({Edge("xfs_dir_ilock", "xfs_ilock")}), kernel);
+  EXPECT_TRUE(Compare(Model(), kernel).directories_folded);
+  const Comparison apart = Compare(Model({Edge("xfs_dir_ilock", "xfs_ilock")}), kernel);
   EXPECT_FALSE(apart.directories_folded);
   EXPECT_THAT(Names(apart.both), ElementsAre("ILOCK(dir) -> ILOCK", "IOLOCK -> MMAPLOCK", "MMAPLOCK -> ILOCK"));
 }
@@ -196,7 +227,7 @@ TEST(OrderComparerTest, DirectoriesAreFoldedOnlyWhenOneSideDoesNotTellThemApart)
 TEST(OrderComparerTest, JsonHasTheFourListsAndWhatWasLost) {
   OrderGraph kernel = Kernel({Edge("invalidate_lock", "mmap_lock")});
   kernel.counters = {{"lost: edge map full", 2}, {"events used", 9}};
-  const nlohmann::ordered_json json = ComparisonToJson(CompareOrderGraphs(Model({Edge("mmap_lock", "xfs_mmaplock")}), kernel));
+  const nlohmann::ordered_json json = ComparisonToJson(Compare(Model({Edge("mmap_lock", "xfs_mmaplock")}), kernel));
   EXPECT_EQ(json["reversed"][0]["from"], "MMAPLOCK");
   EXPECT_EQ(json["both"].size(), 2u);
   EXPECT_EQ(json["cycles"].size(), 1u);

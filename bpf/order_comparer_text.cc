@@ -1,4 +1,7 @@
 // Comparisons as text for people and as JSON for programs.
+#include <algorithm>
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -20,9 +23,12 @@ std::string Evidence(const char* who, const PairEvidence& evidence) {
   return absl::StrFormat("      %-6s %10s  %s%s\n", who, count, absl::StrJoin(evidence.modes, " "), Sites(evidence));
 }
 
+// Those with an explanation are told by AppendExplained.
 void AppendPairs(const char* title, const std::vector<ComparedPair>& pairs, bool reversed, std::string* text) {
-  absl::StrAppendFormat(text, "\n%s (%d)\n", title, pairs.size());
+  const auto unexplained = [](const ComparedPair& pair) { return pair.explanation.empty(); };
+  absl::StrAppendFormat(text, "\n%s (%d)\n", title, std::count_if(pairs.begin(), pairs.end(), unexplained));
   for (const ComparedPair& pair : pairs) {
+    if (!unexplained(pair)) continue;
     absl::StrAppend(text, "  ", pair.from, " -> ", pair.to);
     if (reversed) absl::StrAppend(text, " in the kernel; ", pair.to, " -> ", pair.from, " in the model");
     if (!pair.never_acquired.empty()) {
@@ -32,6 +38,36 @@ void AppendPairs(const char* title, const std::vector<ComparedPair>& pairs, bool
     if (!pair.model.modes.empty()) absl::StrAppend(text, Evidence("model", pair.model));
     if (!pair.kernel.modes.empty()) absl::StrAppend(text, Evidence("kernel", pair.kernel));
   }
+}
+
+void AppendExplained(const char* title, const std::vector<ComparedPair>& pairs, std::string* text) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const ComparedPair& pair : pairs) {
+    if (!pair.explanation.empty()) by_reason[pair.explanation].push_back(absl::StrCat(pair.from, " -> ", pair.to));
+  }
+  if (by_reason.empty()) return;
+  absl::StrAppend(text, "\n", title, "\n");
+  for (const auto& [reason, names] : by_reason) {
+    absl::StrAppend(text, "  ", reason, "\n    ", absl::StrJoin(names, ", "), "\n");
+  }
+}
+
+std::string Percent(size_t part, size_t whole) {
+  return whole == 0 ? "-" : absl::StrFormat("%d %%", part * 100 / whole);
+}
+
+std::string FormatCoverage(const Coverage& coverage) {
+  const size_t kernel_known = coverage.agreed + coverage.kernel_explained;
+  const size_t model_known = coverage.agreed + coverage.model_explained;
+  return absl::StrFormat(
+      "\ncoverage\n  classes: %d in the map, %d on both sides\n"
+      "  the kernel's %d pairs: %d also in the model (%s), %d explained, %d not (%s accounted for)\n"
+      "  the model's %d pairs: %d also in the kernel (%s), %d explained, %d not (%s accounted for)\n  reversed: %d\n",
+      coverage.mapped_classes, coverage.shared_classes, coverage.kernel_pairs, coverage.agreed,
+      Percent(coverage.agreed, coverage.kernel_pairs), coverage.kernel_explained, coverage.kernel_pairs - kernel_known,
+      Percent(kernel_known, coverage.kernel_pairs), coverage.model_pairs, coverage.agreed,
+      Percent(coverage.agreed, coverage.model_pairs), coverage.model_explained, coverage.model_pairs - model_known,
+      Percent(model_known, coverage.model_pairs), coverage.reversed);
 }
 
 void AppendCycles(const char* title, const std::vector<OrderCycle>& cycles, std::string* text) {
@@ -55,6 +91,7 @@ ordered_json PairsToJson(const std::vector<ComparedPair>& pairs) {
     if (!pair.model.modes.empty()) item["model"] = EvidenceToJson(pair.model);
     if (!pair.kernel.modes.empty()) item["kernel"] = EvidenceToJson(pair.kernel);
     if (!pair.never_acquired.empty()) item["never_acquired"] = pair.never_acquired;
+    if (!pair.explanation.empty()) item["explanation"] = pair.explanation;
     list.push_back(std::move(item));
   }
   return list;
@@ -105,10 +142,13 @@ std::string FormatComparison(const Comparison& comparison) {
     AppendCycles("cycles of readers: deadlocks only if a writer queues between them; not counted",
                  comparison.reader_cycles, &text);
   }
-  absl::StrAppend(&text, "\nnot compared\n  only the model sees: ",
+  AppendExplained("only in the model, explained by the map", comparison.only_model, &text);
+  AppendExplained("only in the kernel, explained by the map", comparison.only_kernel, &text);
+  absl::StrAppend(&text, FormatCoverage(comparison.coverage), "\nnot compared\n  only the model sees: ",
                   comparison.unseen_by_kernel.empty() ? "-" : absl::StrJoin(comparison.unseen_by_kernel, ", "),
                   "\n  only the kernel sees: ",
                   comparison.unseen_by_model.empty() ? "-" : absl::StrJoin(comparison.unseen_by_model, ", "), "\n");
+  for (const std::string& unmapped : comparison.unmapped) absl::StrAppend(&text, "  ", unmapped, "\n");
   if (comparison.directories_folded) {
     absl::StrAppend(&text, "  (one side does not tell directories apart: their locks are counted with those of files)\n");
   }
@@ -128,6 +168,16 @@ ordered_json ComparisonToJson(const Comparison& comparison) {
           {"reader_cycles", CyclesToJson(comparison.reader_cycles)},
           {"unseen_by_kernel", comparison.unseen_by_kernel},
           {"unseen_by_model", comparison.unseen_by_model},
+          {"unmapped", comparison.unmapped},
+          {"coverage",
+           {{"mapped_classes", comparison.coverage.mapped_classes},
+            {"shared_classes", comparison.coverage.shared_classes},
+            {"kernel_pairs", comparison.coverage.kernel_pairs},
+            {"model_pairs", comparison.coverage.model_pairs},
+            {"agreed", comparison.coverage.agreed},
+            {"kernel_explained", comparison.coverage.kernel_explained},
+            {"model_explained", comparison.coverage.model_explained},
+            {"reversed", comparison.coverage.reversed}}},
           {"directories_folded", comparison.directories_folded},
           {"counters", CountersToJson(comparison.counters)},
           {"lost", comparison.lost()},

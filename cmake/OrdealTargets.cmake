@@ -64,6 +64,24 @@ function(ordeal_test_headers target)
   target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
 endfunction()
 
+# ordeal_embed(FILE init.sh HEADER bpf/vm/guest_init.h NAMESPACE bpf VARIABLE kGuestInit OUTPUT guest_init.cc)
+# Makes a source file that defines the constant which HEADER declares: FILE's text.
+function(ordeal_embed)
+  cmake_parse_arguments(A "" "FILE;HEADER;NAMESPACE;VARIABLE;OUTPUT" "" ${ARGN})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${A_FILE})
+  file(READ ${CMAKE_CURRENT_SOURCE_DIR}/${A_FILE} text)
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${A_OUTPUT} @ONLY CONTENT
+"// Made of ${A_FILE} by ordeal_embed.
+#include \"${A_HEADER}\"
+
+namespace ordeal::${A_NAMESPACE} {
+
+const char ${A_VARIABLE}[] = R\"embedded(${text})embedded\";
+
+}  // namespace ordeal::${A_NAMESPACE}
+")
+endfunction()
+
 # ordeal_library(NAME lockdep_graph HDRS a.h SRCS a.cc DEPS absl::status)
 # The target is called ordeal_NAME and has the alias ordeal::NAME.
 function(ordeal_library)

@@ -13,6 +13,8 @@
 #include "bpf/order_comparer.h"
 #include "harness/cli/arguments.h"
 #include "harness/cli/exit_status.h"
+#include "harness/cli/kernel_graph_command.h"
+#include "harness/cli/kernel_vm_command.h"
 #include "harness/workload/generator.h"
 #include "injectors/schedule/random_walk.h"
 #include "lockdep/support/status_macros.h"
@@ -20,7 +22,6 @@
 namespace ordeal {
 namespace {
 
-using lockdep::OrderGraph;
 using nlohmann::ordered_json;
 
 constexpr int kExitInterrupted = 130;  // what a shell gives for SIGINT
@@ -32,8 +33,9 @@ struct KernelArguments {
   std::string operations;
   std::string time = "10s";
   std::string out;
-  std::string graph;  // FILE of show, KERNEL_GRAPH of compare
-  std::string model;
+  std::string kernel;  // of --vm
+  std::string vm_faults;
+  bool vm = false;
   bool no_record = false;
   bool json = false;
 };
@@ -148,49 +150,15 @@ int RunKernel(const KernelArguments& arguments) {
   return kExitQuiet;
 }
 
-absl::StatusOr<OrderGraph> ModelGraph(const KernelArguments& arguments, const KernelHooks& hooks) {
-  if (!arguments.model.empty()) return lockdep::ReadOrderGraph(arguments.model);
-  if (hooks.model_graph) return hooks.model_graph(arguments.filesystem);
-  return absl::InvalidArgumentError("this program has no models; name a file that one wrote with --model=FILE");
-}
-
-int Compare(const KernelArguments& arguments, const KernelHooks& hooks) {
-  const absl::StatusOr<OrderGraph> kernel = lockdep::ReadOrderGraph(arguments.graph);
-  if (!kernel.ok()) return Fail(kernel.status());
-  const absl::StatusOr<OrderGraph> model = ModelGraph(arguments, hooks);
-  if (!model.ok()) return Fail(model.status());
-  const bpf::Comparison comparison = bpf::CompareOrderGraphs(*model, *kernel);
-  if (arguments.json) {
-    Print(bpf::ComparisonToJson(comparison));
-  } else {
-    Print(bpf::FormatComparison(comparison));
-  }
-  return comparison.contradicts() ? kExitFindings : kExitQuiet;
-}
-
-int Show(const KernelArguments& arguments) {
-  const absl::StatusOr<OrderGraph> graph = lockdep::ReadOrderGraph(arguments.graph);
-  if (!graph.ok()) return Fail(graph.status());
-  if (arguments.json) {
-    Print(bpf::OrderGraphToJson(*graph));
-  } else {
-    Print(graph->ToString());
-  }
-  return kExitQuiet;
-}
-
-int ExportModel(const KernelArguments& arguments, const KernelHooks& hooks) {
-  const absl::StatusOr<OrderGraph> model = ModelGraph(arguments, hooks);
-  if (!model.ok()) return Fail(model.status());
-  if (!arguments.out.empty()) {
-    if (absl::Status status = lockdep::WriteOrderGraph(*model, arguments.out); !status.ok()) return Fail(status);
-  }
-  if (arguments.json) {
-    Print(bpf::OrderGraphToJson(*model));
-  } else {
-    Print(model->ToString());
-  }
-  return kExitQuiet;
+int RunHereOrInVm(const KernelArguments& arguments) {
+  if (!arguments.vm) return RunKernel(arguments);
+  return RunKernelVm({.file_systems = arguments.filesystem,
+                      .seed = arguments.seed,
+                      .time = arguments.time,
+                      .kernel = arguments.kernel,
+                      .faults = arguments.vm_faults,
+                      .out = arguments.out,
+                      .json = arguments.json});
 }
 
 }  // namespace
@@ -215,25 +183,12 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   run->add_option("--out", arguments->out, "Write the order graph to this file (.txtpb)");
   run->add_flag("--no-record", arguments->no_record, "Only the workload, to see what recording costs");
   run->add_flag("--json", arguments->json, "Print JSON");
-  run->callback([arguments, command] { *command = [arguments] { return RunKernel(*arguments); }; });
+  run->add_flag("--vm", arguments->vm, "On the lockdep kernel in a virtual machine; --fs is a list: xfs,ext4,gfs2,ocfs2,btrfs");
+  run->add_option("--kernel", arguments->kernel, "With --vm: its kernel; what ci/lockdep-kernel built when left out");
+  run->add_option("--vm-faults", arguments->vm_faults, "With --vm: failslab, fail_page_alloc, fail_make_request");
+  run->callback([arguments, command] { *command = [arguments] { return RunHereOrInVm(*arguments); }; });
 
-  CLI::App* compare = kernel->add_subcommand("compare", "A recorded graph against the model's: exit status 1 if they contradict");
-  compare->add_option("KERNEL_GRAPH", arguments->graph, "What 'kernel run --out' wrote")->required();
-  compare->add_option("--model", arguments->model, "A model's graph; made by running the model when left out");
-  compare->add_option("--fs", arguments->filesystem, "The model's file system")->capture_default_str();
-  compare->add_flag("--json", arguments->json, "Print JSON");
-  compare->callback([arguments, command, hooks] { *command = [arguments, hooks] { return Compare(*arguments, hooks); }; });
-
-  CLI::App* show = kernel->add_subcommand("show", "Prints an order-graph file");
-  show->add_option("FILE", arguments->graph, "An order graph")->required();
-  show->add_flag("--json", arguments->json, "Print JSON");
-  show->callback([arguments, command] { *command = [arguments] { return Show(*arguments); }; });
-
-  CLI::App* model = kernel->add_subcommand("model", "Prints the model's order graph, or writes it");
-  model->add_option("--fs", arguments->filesystem, "File system")->capture_default_str();
-  model->add_option("--out", arguments->out, "Write it to this file (.txtpb)");
-  model->add_flag("--json", arguments->json, "Print JSON");
-  model->callback([arguments, command, hooks] { *command = [arguments, hooks] { return ExportModel(*arguments, hooks); }; });
+  AddKernelGraphCommands(*kernel, hooks, command);
 }
 
 }  // namespace ordeal

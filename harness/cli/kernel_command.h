@@ -1,4 +1,4 @@
-// `ordeal kernel run|compare|show|model`: the real kernel's lock orders, and the model's beside them.
+// `ordeal kernel ...`: the real kernel's lock orders, and the model's beside them.
 //
 // Thread-safety: none. Results go to stdout, errors and progress to stderr.
 // Exit status:   as exit_status.h says; compare gives 1 when an order is reversed or the union has a cycle; 130 after SIGINT.

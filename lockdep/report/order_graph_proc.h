@@ -8,6 +8,8 @@
 #ifndef ORDEAL_LOCKDEP_REPORT_ORDER_GRAPH_PROC_H_
 #define ORDEAL_LOCKDEP_REPORT_ORDER_GRAPH_PROC_H_
 
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "lockdep/report/order_graph.h"
@@ -15,7 +17,12 @@
 
 namespace ordeal::lockdep {
 
-OrderGraph OrderGraphFromProc(const ProcLockdep& graph, const ProcChains* chains, const std::string& source);
+// The name of the kernel object that an address lies in; "" if it says nothing.
+using SymbolOf = std::function<std::string(uint64_t address)>;
+
+// With `symbol_of`, a class whose key lies in a named object is called after it instead of by its number.
+OrderGraph OrderGraphFromProc(const ProcLockdep& graph, const ProcChains* chains, const std::string& source,
+                              const SymbolOf& symbol_of = nullptr);
 
 }  // namespace ordeal::lockdep
 

@@ -1,0 +1,61 @@
+#include "bpf/vm/console_log.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace ordeal::bpf {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr char kReport[] = R"([   10.1] XFS (vdb): Mounting V5 Filesystem
+[   12.345678][   T42]
+[   12.345679][   T42] ======================================================
+[   12.345680][   T42] WARNING: possible circular locking dependency detected
+[   12.345681][   T42] 6.1.192-lockdep #1 Not tainted
+[   12.345682][   T42] -> #1 (&xfs_nondir_ilock_class){++++}-{3:3}:
+[   12.345683][   T42]  </TASK>
+[   12.345684][   T42] ordinary line
+[   13.000000] INFO: task ordeal:55 blocked for more than 20 seconds.
+[   13.000001]  </TASK>
+)";
+
+TEST(ConsoleLogTest, AReportIsOneFindingFromItsTitleToItsTrace) {
+  const std::vector<ConsoleFinding> findings = FindInConsole(kReport);
+  ASSERT_THAT(findings, SizeIs(2));
+  EXPECT_EQ(findings[0].kind, "lockdep");
+  EXPECT_EQ(findings[0].title, "WARNING: possible circular locking dependency detected");
+  EXPECT_EQ(findings[0].line, 4);
+  EXPECT_THAT(findings[0].text, HasSubstr("-> #1 (&xfs_nondir_ilock_class){++++}-{3:3}:\n"));
+  EXPECT_THAT(findings[0].text, Not(HasSubstr("ordinary")));
+  EXPECT_EQ(findings[1].kind, "hung-task");
+}
+
+TEST(ConsoleLogTest, EqualReportsAreToldOnce) {
+  const std::vector<ConsoleFinding> findings = FindInConsole(std::string(kReport) + kReport);
+  ASSERT_THAT(findings, SizeIs(2));
+  EXPECT_EQ(findings[0].times, 2);
+}
+
+TEST(ConsoleLogTest, AnOrdinaryBootHasNone) {
+  EXPECT_THAT(FindInConsole(R"([    0.0] Linux version 6.1.192-lockdep
+[    0.5] Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
+[    1.0] Good, all 378 testcases passed! |
+[    2.0] Kernel command line: console=ttyS0 panic=-1
+[    9.0] ordeal-vm: end
+)"),
+              IsEmpty());
+}
+
+TEST(ConsoleLogTest, APanicWithoutAnEndMarkIsKept) {
+  const std::vector<ConsoleFinding> findings = FindInConsole("[ 1.0] Kernel panic - not syncing: hung\n[ 1.1] CPU: 0\n");
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_EQ(findings[0].kind, "panic");
+  EXPECT_THAT(findings[0].text, HasSubstr("CPU: 0"));
+}
+
+}  // namespace
+}  // namespace ordeal::bpf

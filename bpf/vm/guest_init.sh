@@ -1,0 +1,70 @@
+#!/bin/sh
+# Process 1 of the virtual machine: mounts each disk of the plan, runs the workload on it, and writes what the kernel's lockdep
+# has seen as a tar archive on the result disk. The plan is /plan: shell variables (lockdep_vm.cc writes it).
+# Nothing here may hang for ever: the host ends the machine when its time is up, and keeps the console.
+export PATH=/bin
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /dev /tmp /out
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmpfs /tmp
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
+. /plan
+echo 20 >/proc/sys/kernel/hung_task_timeout_secs
+echo "ordeal-vm: begin"
+
+# Of a hundred attempts of the workload's processes $1 fail, of the kinds that the plan names, and of those on disk $2.
+inject_faults() {
+  for attribute in $FAULT_KINDS; do
+    directory=/sys/kernel/debug/$attribute
+    [ -d "$directory" ] || { echo "ordeal-vm: this kernel has no $attribute"; continue; }
+    echo "$1" >"$directory/probability"
+    echo -1 >"$directory/times"
+    echo 0 >"$directory/verbose"
+    if [ "$attribute" = fail_make_request ]; then
+      [ "$1" -gt 0 ] && on=1 || on=0
+      echo $on >"/sys/block/${2#/dev/}/make-it-fail"
+    else
+      echo Y >"$directory/task-filter"
+      echo N >"$directory/ignore-gfp-wait"
+    fi
+  done
+}
+
+for pair in $DISKS; do
+  fs=${pair%%:*}
+  disk=${pair#*:}
+  mkdir -p "/mnt/$fs"
+  if ! mount -t "$fs" "$disk" "/mnt/$fs" 2>"/out/$fs.err"; then
+    echo "ordeal-vm: cannot mount $fs: $(cat "/out/$fs.err")"
+    echo 3 >"/out/$fs.status"
+    continue
+  fi
+  echo "ordeal-vm: $fs"
+  if [ -n "$FAULT_KINDS" ]; then
+    inject_faults "$FAULT_PERCENT" "$disk"
+    echo 1 >/proc/self/make-it-fail
+  fi
+  /bin/ordeal kernel run --directory="/mnt/$fs" --time="$TIME" --seed="$SEED" $RUN_OPTIONS >"/out/$fs.json" 2>>"/out/$fs.err"
+  echo $? >"/out/$fs.status"
+  if [ -n "$FAULT_KINDS" ]; then
+    echo 0 >/proc/self/make-it-fail
+    inject_faults 0 "$disk"
+  fi
+  # The shrinkers: what they take under their locks is a part of the order.
+  echo 2 >/proc/sys/vm/drop_caches
+  umount "/mnt/$fs" || echo "ordeal-vm: cannot unmount $fs"
+done
+
+for name in lockdep lockdep_chains lockdep_stats lock_stat; do
+  [ -f "/proc/$name" ] && cat "/proc/$name" >"/out/$name.txt"
+done
+dmesg >/out/dmesg.txt
+uname -r >/out/release
+tar -C /out -cf /dev/"$RESULT_DISK" .
+sync
+echo "ordeal-vm: end"
+poweroff -f

@@ -1,0 +1,123 @@
+#include "harness/cli/kernel_vm_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "bpf/vm/lockdep_vm.h"
+#include "harness/cli/arguments.h"
+#include "harness/cli/exit_status.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+// Where ci/lockdep-kernel leaves what it builds.
+std::string KernelCache() {
+  const auto value = [](const char* name) {
+    const char* text = getenv(name);
+    return std::string(text != nullptr ? text : "");
+  };
+  if (!value("ORDEAL_CACHE").empty()) return absl::StrCat(value("ORDEAL_CACHE"), "/lockdep-kernel");
+  if (!value("XDG_CACHE_HOME").empty()) return absl::StrCat(value("XDG_CACHE_HOME"), "/ordeal/lockdep-kernel");
+  return absl::StrCat(value("HOME"), "/.cache/ordeal/lockdep-kernel");
+}
+
+std::string NewestKernel() {
+  std::string newest;
+  fs::file_time_type newest_time;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(KernelCache(), error)) {
+    const fs::path image = entry.path() / "bzImage";
+    const fs::file_time_type time = fs::last_write_time(image, error);
+    if (error || (!newest.empty() && time < newest_time)) continue;
+    newest = image.string();
+    newest_time = time;
+  }
+  return newest.empty() ? absl::StrCat(KernelCache(), "/VERSION/bzImage") : newest;
+}
+
+absl::StatusOr<bpf::LockdepVmOptions> Options(const KernelVmArguments& arguments) {
+  bpf::LockdepVmOptions options;
+  options.kernel = arguments.kernel.empty() ? NewestKernel() : arguments.kernel;
+  options.program = (fs::read_symlink("/proc/self/exe").parent_path() / "ordeal-static").string();
+  options.file_systems = absl::StrSplit(arguments.file_systems, ',', absl::SkipEmpty());
+  ASSIGN_OR_RETURN(options.seed, ParseCount("--seed", arguments.seed, 0));
+  ASSIGN_OR_RETURN(options.time_s, ParseDuration("--time", arguments.time));
+  options.fault_kinds = absl::StrSplit(arguments.faults, ',', absl::SkipEmpty());
+  for (const std::string& kind : options.fault_kinds) {
+    const std::vector<std::string>& known = bpf::VmFaultKinds();
+    if (std::find(known.begin(), known.end(), kind) == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--vm-faults: no fault '", kind, "' in the kernel; it has ", absl::StrJoin(known, ", ")));
+    }
+  }
+  options.out = arguments.out.empty() ? "ordeal-vm" : arguments.out;
+  options.run_options = "--no-record --json";
+  return options;
+}
+
+bool Failed(const bpf::VmFileSystemRun& run) { return run.exit_status != kExitQuiet; }
+
+ordered_json ToJson(const bpf::LockdepVmOptions& options, const bpf::LockdepVmResult& result) {
+  ordered_json runs = ordered_json::array();
+  for (const bpf::VmFileSystemRun& run : result.runs) {
+    runs.push_back({{"filesystem", run.file_system}, {"exit_status", run.exit_status}, {"errors", run.errors},
+                    {"report", run.report}});
+  }
+  ordered_json console = ordered_json::array();
+  for (const bpf::ConsoleFinding& finding : result.console) {
+    console.push_back({{"kind", finding.kind}, {"title", finding.title}, {"line", finding.line}, {"times", finding.times},
+                       {"text", finding.text}});
+  }
+  return {{"kernel", result.release}, {"seconds", result.seconds}, {"lockdep_stayed_on", result.lockdep_stayed_on},
+          {"out", options.out}, {"runs", std::move(runs)}, {"console", std::move(console)}};
+}
+
+std::string ToText(const bpf::LockdepVmOptions& options, const bpf::LockdepVmResult& result) {
+  std::string text = absl::StrFormat("kernel %s, %.0f s in all\n", result.release.empty() ? "?" : result.release, result.seconds);
+  for (const bpf::VmFileSystemRun& run : result.runs) {
+    absl::StrAppendFormat(&text, "  %-6s %s\n", run.file_system,
+                          run.exit_status == -1 ? "did not come to its end"
+                          : Failed(run)         ? absl::StrCat("exit status ", run.exit_status, ": ", run.errors)
+                                                : absl::StrCat("done, ", run.report));
+  }
+  for (const bpf::ConsoleFinding& finding : result.console) {
+    absl::StrAppendFormat(&text, "\nFOUND %s: %s (%d times, console.log:%d)\n%s\n", finding.kind, finding.title, finding.times,
+                          finding.line, finding.text);
+  }
+  if (!result.lockdep_stayed_on) {
+    absl::StrAppend(&text, "The kernel's validator turned itself off at its first report: later orders are missing.\n");
+  }
+  absl::StrAppend(&text, "written to ", options.out, "; next: ordeal kernel import ", options.out, " --fs=",
+                  options.file_systems.front(), " --out=kernel.txtpb\n");
+  return text;
+}
+
+}  // namespace
+
+int RunKernelVm(const KernelVmArguments& arguments) {
+  const absl::StatusOr<bpf::LockdepVmOptions> options = Options(arguments);
+  if (!options.ok()) return Fail(options.status());
+  const absl::StatusOr<bpf::LockdepVmResult> result = bpf::RunLockdepVm(*options);
+  if (!result.ok()) return Fail(result.status());
+  const std::string text =
+      arguments.json
+          ? ToJson(*options, *result).dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n"
+          : ToText(*options, *result);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  const bool failed = std::any_of(result->runs.begin(), result->runs.end(), Failed);
+  return failed || !result->console.empty() ? kExitFindings : kExitQuiet;
+}
+
+}  // namespace ordeal
