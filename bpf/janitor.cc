@@ -16,6 +16,7 @@ namespace {
 
 [[noreturn]] void BeTheJanitor(const std::function<absl::Status()>& clean, int orders_fd, int answer_fd) {
   setsid();
+  const bool ready = write(answer_fd, "r", 1) == 1;
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_IGN);
   char order;
   while (read(orders_fd, &order, 1) < 0 && errno == EINTR) {
@@ -23,7 +24,7 @@ namespace {
   const absl::Status status = clean();
   const std::string message(status.message());
   const bool told = message.empty() || write(answer_fd, message.data(), message.size()) >= 0;
-  _exit(told ? 0 : 1);
+  _exit(ready && told ? 0 : 1);
 }
 
 }  // namespace
@@ -45,10 +46,17 @@ absl::StatusOr<std::unique_ptr<Janitor>> Janitor::Start(const std::function<absl
   }
   close(orders[0]);
   close(answer[1]);
-  if (pid > 0) return std::unique_ptr<Janitor>(new Janitor(pid, orders[1], answer[0]));
+  // Not before it is out of our session: whoever kills the group from now on does not reach it.
+  char ready;
+  ssize_t n = -1;
+  while (pid > 0 && (n = read(answer[0], &ready, 1)) < 0 && errno == EINTR) {
+  }
+  if (n == 1) return std::unique_ptr<Janitor>(new Janitor(pid, orders[1], answer[0]));
+  const absl::Status status = absl::UnavailableError(absl::StrCat("cannot start a process that cleans up: ", strerror(errno)));
   close(orders[1]);
   close(answer[0]);
-  return absl::UnavailableError(absl::StrCat("fork: ", strerror(errno)));
+  if (pid > 0) waitpid(pid, nullptr, 0);
+  return status;
 }
 
 absl::Status Janitor::CleanUp() {
@@ -68,6 +76,13 @@ absl::Status Janitor::CleanUp() {
   pid_ = -1;
   if (!asked) return absl::InternalError("the process that was to clean up had died");
   return message.empty() ? absl::OkStatus() : absl::UnavailableError(message);
+}
+
+void Janitor::LetGo() {
+  if (pid_ < 0) return;
+  close(orders_fd_);
+  close(answer_fd_);
+  pid_ = -1;
 }
 
 Janitor::~Janitor() { static_cast<void>(CleanUp()); }

@@ -32,6 +32,8 @@ class Janitor {
 
   // What `clean` returned. The second call does nothing.
   absl::Status CleanUp();
+  // Does not wait: it begins when the last other process that inherited this object has died.
+  void LetGo();
 
  private:
   Janitor(pid_t pid, int orders_fd, int answer_fd) : pid_(pid), orders_fd_(orders_fd), answer_fd_(answer_fd) {}

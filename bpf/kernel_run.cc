@@ -14,9 +14,12 @@
 #include <fcntl.h>
 #include <sstream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "bpf/sandbox.h"
 #include "bpf/scratch_file_system.h"
 #include "lockdep/support/check.h"
@@ -27,13 +30,16 @@ namespace {
 
 constexpr int kPollMs = 100;
 
-// The sandbox's answer: "CODE ROUNDS SECONDS WORKLOAD_SECONDS FILE_SYSTEM\n", then the graph, or the message of an error.
+// The sandbox's answer: "CODE ROUNDS CELLS SECONDS WORKLOAD_SECONDS FILE_SYSTEM\n", then the findings, the notes and the graph,
+// or an error's message.
 std::string FormatAnswer(const absl::StatusOr<KernelRunResult>& result) {
   if (!result.ok()) {
-    return absl::StrCat(static_cast<int>(result.status().code()), " 0 0 0 -\n", result.status().message());
+    return absl::StrCat(static_cast<int>(result.status().code()), " 0 0 0 0 -\n", result.status().message());
   }
-  return absl::StrFormat("0 %d %.9f %.9f %s\n%s", result->rounds, result->seconds, result->workload_seconds,
-                         absl::StrReplaceAll(result->file_system, {{" ", "-"}}), lockdep::FormatOrderGraph(result->graph));
+  const std::string notes = absl::StrJoin(result->notes, "\n");
+  return absl::StrFormat("0 %d %d %.9f %.9f %s\n%s%d\n%s%s", result->rounds, result->cells_judged, result->seconds,
+                         result->workload_seconds, absl::StrReplaceAll(result->file_system, {{" ", "-"}}),
+                         FormatFindings(result->findings), notes.size(), notes, lockdep::FormatOrderGraph(result->graph));
 }
 
 absl::StatusOr<KernelRunResult> ParseAnswer(const std::string& answer) {
@@ -41,12 +47,20 @@ absl::StatusOr<KernelRunResult> ParseAnswer(const std::string& answer) {
   std::istringstream numbers(answer.substr(0, end));
   int code = -1;
   KernelRunResult result;
-  if (end == std::string::npos || !(numbers >> code >> result.rounds >> result.seconds >> result.workload_seconds >> result.file_system)) {
+  if (end == std::string::npos || !(numbers >> code >> result.rounds >> result.cells_judged >> result.seconds >>
+                                    result.workload_seconds >> result.file_system)) {
     return absl::InternalError("the process that ran the workload died; the kernel has removed what it had made");
   }
-  const std::string rest = answer.substr(end + 1);
+  absl::string_view rest = absl::string_view(answer).substr(end + 1);
   if (code != 0) return absl::Status(static_cast<absl::StatusCode>(code), rest);
-  ASSIGN_OR_RETURN(result.graph, lockdep::ParseOrderGraph(rest, "answer"));
+  ASSIGN_OR_RETURN(result.findings, ParseFindings(&rest));
+  const size_t line = rest.find('\n');
+  size_t length = 0;
+  if (line == absl::string_view::npos || !absl::SimpleAtoi(rest.substr(0, line), &length) || length > rest.size() - line - 1) {
+    return absl::InternalError("the process that ran the workload died while it answered");
+  }
+  result.notes = absl::StrSplit(rest.substr(line + 1, length), '\n', absl::SkipEmpty());
+  ASSIGN_OR_RETURN(result.graph, lockdep::ParseOrderGraph(std::string(rest.substr(line + 1 + length)), "answer"));
   return result;
 }
 
@@ -187,6 +201,8 @@ absl::StatusOr<KernelRunResult> RunOnKernel(const KernelRunOptions& options) {
   ASSIGN_OR_RETURN(KernelRunResult result, ParseAnswer(text));
   result.counts = statistics->Counts();
   result.operations = statistics->operations();
+  result.slow_copies = statistics->slow_copies();
+  if (statistics->no_slow_memory()) result.notes.push_back("no delays inside copies: the kernel refused userfaultfd");
   return result;
 }
 

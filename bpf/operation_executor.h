@@ -1,13 +1,21 @@
-// Executes one file operation with real system calls. The files of a workload are opened and mapped once a process, so
-// that the tasks of a process share its address space, as the workload says.
+// Executes the operations of one task with real system calls and writes into the round's log when each began and ended, what
+// it returned and, of reads and loads, what it saw. Every cell that is written carries the operation's stamp (cell_stamp.h).
 //
-// Thread-safety: ProcessFiles: open before the threads start, then read only. TaskExecutor: one a thread.
-// Invariants:    no operation is fatal: it returns 0, an errno or kBusError; short transfers count as success.
-// Cost:          the system calls of the operation.
+// How the operations that reach beyond their own task are done:
+// * remap replaces the mapping by another one of the same file in one step, so that no other task finds a gap; protect makes
+//   it read-only for a moment: a store of another task waits, a system call that stores through it may get EFAULT.
+// * fork: a child that shares the mappings and exits at once. Buffers are not inherited (MADV_DONTFORK).
+// * freeze: only of a scratch file system, which is nobody else's; thawed at once. Otherwise EPERM.
+// * shrink-inodes: reclaim of the run's own memory group; ENOSYS where there is none.
+// * drop-caches: of the file's pages in this process (MADV_PAGEOUT) and of its clean, unmapped pages (POSIX_FADV_DONTNEED).
+//
+// Thread-safety: one a thread; the files and the log are shared.
+// Invariants:    no operation is fatal; its result is 0, an errno or kBusError, and bytes; short transfers count as success.
+// Cost:          the system calls of the operation; 0.1 us a cell to stamp or to read.
 // Example:
-//   ASSIGN_OR_RETURN(const std::unique_ptr<ProcessFiles> files, ProcessFiles::Open(workload, directory_fd));
-//   TaskExecutor executor(*files, /*task=*/0);
-//   const int error = executor.Execute(operation);
+//   TaskExecutor executor(*files, environment, /*task=*/0, slow_memory, /*slot=*/0);
+//   executor.Run(operation, log->IdOf(0, index));
+//   executor.Finish();                      // waits for what is in flight
 #ifndef ORDEAL_BPF_OPERATION_EXECUTOR_H_
 #define ORDEAL_BPF_OPERATION_EXECUTOR_H_
 
@@ -16,64 +24,55 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "bpf/async_io.h"
+#include "bpf/cell_stamp.h"
+#include "bpf/operation_log.h"
+#include "bpf/process_files.h"
+#include "bpf/run_environment.h"
+#include "bpf/slow_memory.h"
 #include "harness/workload/file_operation.h"
 
 namespace ordeal::bpf {
 
-// Makes the files of a workload with their initial sizes, all written; replaces what is there.
-absl::Status PrepareFiles(const Workload& workload, int directory_fd);
-absl::Status RemoveFiles(const Workload& workload, int directory_fd);
-
-class ProcessFiles {
- public:
-  struct File {
-    std::string name;
-    int fd = -1;
-    int direct_fd = -1;  // O_DIRECT; -1 if the file system has none
-    unsigned char* mapping = nullptr;
-  };
-
-  // Installs the process's SIGBUS handler too.
-  static absl::StatusOr<std::unique_ptr<ProcessFiles>> Open(const Workload& workload, int directory_fd);
-  ~ProcessFiles();
-  ProcessFiles(const ProcessFiles&) = delete;
-  ProcessFiles& operator=(const ProcessFiles&) = delete;
-
-  const File& file(uint32_t index) const { return files_[index]; }
-  int directory_fd() const { return directory_fd_; }
-  uint64_t bytes_max() const { return bytes_max_; }  // that any operation reaches, in a file or a buffer
-
- private:
-  ProcessFiles(int directory_fd, uint64_t bytes_max) : directory_fd_(directory_fd), bytes_max_(bytes_max) {}
-
-  const int directory_fd_;
-  const uint64_t bytes_max_;
-  std::vector<File> files_;
-};
-
 class TaskExecutor {
  public:
-  TaskExecutor(const ProcessFiles& files, uint32_t task);
+  // `slow`: null, or memory in which `slot` is this task's.
+  TaskExecutor(const ProcessFiles& files, const RunEnvironment& environment, uint32_t task, const SlowMemory* slow,
+               uint32_t slot);
   ~TaskExecutor();
   TaskExecutor(const TaskExecutor&) = delete;
   TaskExecutor& operator=(const TaskExecutor&) = delete;
 
-  int Execute(const FileOperation& operation);
+  // `slow_copy`: its anonymous buffer arrives late, where there is slow memory.
+  void Run(const FileOperation& operation, uint32_t id, bool slow_copy = false);
+  void Finish();
 
  private:
-  int Transfer(const FileOperation& operation);
-  int Load(const FileOperation& operation);
-  int Store(const FileOperation& operation);
-  int MapUnmap();
-  int Dedupe(const FileOperation& operation);
-  int Link(const FileOperation& operation);
+  OperationResult Perform(const FileOperation& operation, uint32_t id, bool slow_copy);
+  OperationResult OnFile(const FileOperation& operation, int fd);
+  OperationResult Transfer(const FileOperation& operation, uint32_t id, bool slow_copy);
+  OperationResult Append(const FileOperation& operation, uint32_t id, const unsigned char* data);
+  OperationResult Load(const FileOperation& operation, uint32_t id);
+  OperationResult Store(const FileOperation& operation, uint32_t id);
+  OperationResult WithOther(const FileOperation& operation, int fd);
+  OperationResult Replace(const FileOperation& operation);
+  OperationResult Readdir(const FileOperation& operation);
+  OperationResult Link(const FileOperation& operation);
+  OperationResult Freeze();
+  OperationResult Fork();
+  void Submit(const FileOperation& operation, uint32_t id);
+  void Reap(AsyncIo::Wait wait);
+  void Observe(const FileOperation& operation, uint32_t id, const unsigned char* data, int64_t bytes);
+  void Stamp(const FileOperation& operation, uint32_t id, unsigned char* data);
 
   const ProcessFiles& files_;
+  const RunEnvironment& environment_;
+  const StampCode code_;
   const uint32_t task_;
-  uint8_t stamp_;
+  const SlowMemory* const slow_;
+  const uint32_t slow_slot_;
   unsigned char* buffer_;  // anonymous, page-aligned, files_.bytes_max() long; null if there was no memory
+  std::unique_ptr<AsyncIo> async_;  // made at its first use
 };
 
 }  // namespace ordeal::bpf

@@ -45,6 +45,10 @@ class RunStatistics {
 
   // `error`: 0, an errno or kBusError.
   void Count(FileOperationKind kind, int error);
+  void CountSlowCopy() { shared_->slow_copies.fetch_add(1, std::memory_order_relaxed); }
+  void NoteNoSlowMemory() { shared_->no_slow_memory.store(1, std::memory_order_relaxed); }
+  uint64_t slow_copies() const { return shared_->slow_copies.load(std::memory_order_relaxed); }
+  bool no_slow_memory() const { return shared_->no_slow_memory.load(std::memory_order_relaxed) != 0; }
   void Stop() { shared_->stop.store(1, std::memory_order_relaxed); }
   bool stopped() const { return shared_->stop.load(std::memory_order_relaxed) != 0; }
 
@@ -56,6 +60,8 @@ class RunStatistics {
   static constexpr int kErrors = 256;  // slot 0: kBusError; the last one: whatever does not fit
   struct Shared {
     std::atomic<uint32_t> stop;
+    std::atomic<uint32_t> no_slow_memory;  // the kernel refused userfaultfd
+    std::atomic<uint64_t> slow_copies;
     std::atomic<uint64_t> operations[kKinds];
     std::atomic<uint64_t> errors[kKinds][kErrors];
   };

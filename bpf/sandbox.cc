@@ -12,7 +12,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "bpf/lock_order_probe.h"
-#include "bpf/operation_executor.h"
+#include "bpf/memory_group.h"
+#include "bpf/operation_log.h"
+#include "bpf/process_files.h"
+#include "bpf/round_judge.h"
 #include "bpf/work_directory.h"
 #include "bpf/workload_runner.h"
 #include "lockdep/support/status_macros.h"
@@ -73,55 +76,137 @@ class RoundDirectory {
   int fd_ = -1;
 };
 
-// One workload on fresh files, with its processes known to the probe before they start.
-absl::Status RunRound(const Workload& workload, int directory_fd, LockOrderProbe* probe, RunStatistics* statistics,
-                      const std::function<bool()>& stop, double* workload_seconds) {
-  RETURN_IF_ERROR(PrepareFiles(workload, directory_fd));
-  ASSIGN_OR_RETURN(const std::unique_ptr<WorkloadProcesses> run,
-                   WorkloadProcesses::Fork(workload, directory_fd, statistics));
-  const std::vector<pid_t> pids = run->pids();
-  for (const pid_t pid : pids) {
-    if (probe != nullptr) RETURN_IF_ERROR(probe->AddProcess(pid));
+constexpr int kNames = 300;  // several blocks of a directory
+
+// A directory with many entries, for readdir.
+absl::StatusOr<int> MakeNames(int parent_fd) {
+  const absl::Status failed = absl::UnavailableError("cannot make a directory with many names");
+  if (mkdirat(parent_fd, "names", 0700) != 0) return failed;
+  const int fd = openat(parent_fd, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int file = fd < 0 ? -1 : openat(fd, "0", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return failed;
+  close(file);
+  for (int i = 1; i < kNames; ++i) {
+    if (linkat(fd, "0", fd, absl::StrCat(i).c_str(), 0) != 0) return failed;
   }
-  const Clock::time_point start = Clock::now();
-  run->Start();
-  const absl::Status status = run->Wait(stop);
-  *workload_seconds += SecondsSince(start);
-  for (const pid_t pid : pids) {
-    if (probe != nullptr) probe->RemoveProcess(pid);
-  }
-  RETURN_IF_ERROR(status);
-  return RemoveFiles(workload, directory_fd);
+  return fd;
 }
 
-absl::Status RunRounds(const KernelRunOptions& options, int directory_fd, LockOrderProbe* probe,
-                       RunStatistics* statistics, KernelRunResult* result) {
-  const Clock::time_point start = Clock::now();
-  const auto time_is_up = [&] { return SecondsSince(start) >= options.time_s; };
-  const auto stop = [&] { return interrupted_by != 0 || time_is_up(); };
-  do {
-    ASSIGN_OR_RETURN(const Workload workload, options.workload(options.seed + result->rounds));
+// The rounds of a run, in a directory that outlives them.
+class Rounds {
+ public:
+  Rounds(const KernelRunOptions& options, WorkDirectory* directory, LockOrderProbe* probe, RunStatistics* statistics,
+         KernelRunResult* result)
+      : options_(options),
+        directory_(directory),
+        probe_(probe),
+        statistics_(statistics),
+        result_(result),
+        salt_(static_cast<uint64_t>(Clock::now().time_since_epoch().count()) ^ static_cast<uint64_t>(getpid())) {}
+  ~Rounds() {
+    if (names_fd_ >= 0) close(names_fd_);
+  }
+
+  absl::Status Run() {
+    ASSIGN_OR_RETURN(names_fd_, MakeNames(directory_->fd()));
+    absl::StatusOr<std::unique_ptr<MemoryGroup>> group = MemoryGroup::Make();
+    if (group.ok()) group_ = *std::move(group);
+    if (group_ == nullptr) result_->notes.push_back(absl::StrCat("nothing is reclaimed: ", group.status().message()));
+    start_ = Clock::now();
+    do {
+      ASSIGN_OR_RETURN(const Workload workload, options_.workload(options_.seed + result_->rounds));
+      RETURN_IF_ERROR(RunRound(workload));
+      ++result_->rounds;
+    } while (!Stopped() && !hung_ && (options_.operations_max == 0 || statistics_->operations() < options_.operations_max));
+    result_->seconds = SecondsSince(start_);
+    return group_ != nullptr && !left_behind_ ? group_->Remove() : absl::OkStatus();
+  }
+  bool left_behind() const { return left_behind_; }
+
+ private:
+  bool Stopped() const { return interrupted_by != 0 || SecondsSince(start_) >= options_.time_s; }
+
+  // One workload on fresh files, with its processes known to the probe before they start.
+  absl::Status RunRound(const Workload& workload) {
+    RETURN_IF_ERROR(ValidateWorkload(workload));
+    const uint64_t seed = options_.seed + result_->rounds;
     ASSIGN_OR_RETURN(const std::unique_ptr<RoundDirectory> directory,
-                     RoundDirectory::Make(directory_fd, absl::StrCat("round-", result->rounds)));
-    RETURN_IF_ERROR(RunRound(workload, directory->fd(), probe, statistics, stop, &result->workload_seconds));
-    RETURN_IF_ERROR(directory->Remove());
-    ++result->rounds;
-  } while (!stop() && (options.operations_max == 0 || statistics->operations() < options.operations_max));
-  result->seconds = SecondsSince(start);
-  return absl::OkStatus();
-}
+                     RoundDirectory::Make(directory_->fd(), absl::StrCat("round-", result_->rounds)));
+    ASSIGN_OR_RETURN(const std::unique_ptr<OperationLog> log, OperationLog::Make(workload));
+    const RunEnvironment environment{.directory_fd = directory->fd(),
+                                     .names_fd = names_fd_,
+                                     .log = log.get(),
+                                     .statistics = statistics_,
+                                     .memory_group = group_.get(),
+                                     .may_freeze = directory_->scratch(),
+                                     .perturb = options_.perturb,
+                                     .seed = seed,
+                                     .salt = salt_ + result_->rounds};
+    const StampCode code(environment.salt);
+    RETURN_IF_ERROR(PrepareFiles(workload, directory->fd(), code));
+    ASSIGN_OR_RETURN(const RunOutcome outcome, RunProcesses(workload, environment));
+    RoundJudge judge(workload, *log, code, directory_->file_system(), seed);
+    if (outcome.hung_operation != 0) {
+      hung_ = true;
+      left_behind_ = outcome.left_behind;
+      judge.ReportHang(outcome, &result_->findings);
+      return absl::OkStatus();
+    }
+    if (options_.at_round_end) options_.at_round_end(directory->fd());
+    RETURN_IF_ERROR(judge.LookAndJudge(directory->fd(), &result_->findings));
+    result_->cells_judged += judge.cells_seen();
+    RETURN_IF_ERROR(RemoveFiles(workload, directory->fd()));
+    return directory->Remove();
+  }
 
-absl::Status RunRecorded(const KernelRunOptions& options, const WorkDirectory& directory, RunStatistics* statistics,
-                         KernelRunResult* result) {
+  absl::StatusOr<RunOutcome> RunProcesses(const Workload& workload, const RunEnvironment& environment) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<WorkloadProcesses> run, WorkloadProcesses::Fork(workload, environment));
+    const std::vector<pid_t> pids = run->pids();
+    for (const pid_t pid : pids) {
+      if (probe_ != nullptr) RETURN_IF_ERROR(probe_->AddProcess(pid));
+      if (group_ != nullptr) RETURN_IF_ERROR(group_->Add(pid));
+    }
+    if (options_.at_round_begin) options_.at_round_begin(environment.directory_fd);
+    const Clock::time_point start = Clock::now();
+    run->Start();
+    absl::StatusOr<RunOutcome> outcome = run->Wait({.stop = [this] { return Stopped(); },
+                                                    .hang_s = options_.hang_s,
+                                                    .kill_s = options_.kill_s,
+                                                    .unblock = [this] { directory_->Thaw(); }});
+    result_->workload_seconds += SecondsSince(start);
+    for (const pid_t pid : pids) {
+      if (probe_ != nullptr) probe_->RemoveProcess(pid);
+    }
+    return outcome;
+  }
+
+  const KernelRunOptions& options_;
+  WorkDirectory* const directory_;
+  LockOrderProbe* const probe_;
+  RunStatistics* const statistics_;
+  KernelRunResult* const result_;
+  const uint64_t salt_;  // of the stamps: data of another run is not taken for this one's
+  Clock::time_point start_;
+  int names_fd_ = -1;
+  std::unique_ptr<MemoryGroup> group_;
+  bool hung_ = false;
+  bool left_behind_ = false;
+};
+
+absl::Status RunRecorded(const KernelRunOptions& options, WorkDirectory* directory, RunStatistics* statistics,
+                         KernelRunResult* result, bool* left_behind) {
   std::unique_ptr<LockOrderProbe> probe;
   if (options.record) {
-    ASSIGN_OR_RETURN(probe, LockOrderProbe::Load(KernelDevice(directory.device())));
+    ASSIGN_OR_RETURN(probe, LockOrderProbe::Load(KernelDevice(directory->device())));
     RETURN_IF_ERROR(probe->Attach());
   }
-  RETURN_IF_ERROR(RunRounds(options, directory.fd(), probe.get(), statistics, result));
+  Rounds rounds(options, directory, probe.get(), statistics, result);
+  const absl::Status status = rounds.Run();
+  *left_behind = rounds.left_behind();
+  RETURN_IF_ERROR(status);
   if (probe == nullptr) return absl::OkStatus();
   probe->Detach();
-  ASSIGN_OR_RETURN(result->graph, probe->Read(absl::StrCat("kernel ", KernelRelease(), " ", directory.file_system())));
+  ASSIGN_OR_RETURN(result->graph, probe->Read(absl::StrCat("kernel ", KernelRelease(), " ", directory->file_system())));
   return absl::OkStatus();
 }
 
@@ -141,9 +226,13 @@ absl::StatusOr<KernelRunResult> RunInSandbox(const KernelRunOptions& options, Ru
     status = directory.status();
     if (directory.ok()) {
       result.file_system = (*directory)->file_system();
-      status = RunRecorded(options, **directory, statistics, &result);
-      const absl::Status removed = (*directory)->Remove();
-      if (!removed.ok()) return removed;
+      bool left_behind = false;
+      status = RunRecorded(options, directory->get(), statistics, &result, &left_behind);
+      if (left_behind) {
+        (*directory)->Abandon();
+      } else if (const absl::Status removed = (*directory)->Remove(); !removed.ok()) {
+        return removed;
+      }
     }
   }
   if (interrupted_by != 0) return Interrupted();

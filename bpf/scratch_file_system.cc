@@ -233,6 +233,14 @@ absl::Status ScratchFileSystem::Remove() {
   return absl::UnavailableError(absl::StrCat(loop_device_, " is still attached; `losetup -d ", loop_device_, "` frees it"));
 }
 
+void ScratchFileSystem::Abandon() {
+  Close(&directory_fd_);
+  if (!mount_point_.empty()) umount2(mount_point_.c_str(), MNT_DETACH);
+  mount_point_.clear();
+  Close(&loop_fd_);
+  Close(&image_fd_);
+}
+
 ScratchFileSystem::~ScratchFileSystem() { static_cast<void>(Remove()); }
 
 }  // namespace ordeal::bpf

@@ -1,4 +1,5 @@
-// A file system of our own, made by its own mkfs: an image without a name, behind a loop device, mounted where only this process can see it.
+// A file system of our own, made by its own mkfs: an image without a name, behind a loop device, mounted where only this
+// process can see it.
 //
 // Nothing of it survives the process, however it ends: the image is deleted while open, the loop device clears itself when
 // its last user goes, and the mount lives in a private mount namespace. Remove() takes it down in order and checks.
@@ -44,6 +45,8 @@ class ScratchFileSystem {
   dev_t device() const { return device_; }
   const std::string& loop_device() const { return loop_device_; }  // "/dev/loop3"
   absl::Status Remove();
+  // Takes the mount out of sight and forgets it: a process hangs in it. The kernel removes it when that process ends.
+  void Abandon();
 
  private:
   ScratchFileSystem() = default;

@@ -142,12 +142,20 @@ void WorkDirectory::Thaw() {
 }
 
 absl::Status WorkDirectory::Remove() {
-  if (!scratch() && fd_ >= 0) close(fd_);
+  if (fd_ >= 0 && !scratch()) close(fd_);
   fd_ = -1;
   // First the janitor, which has the scratch file system open too.
   absl::Status status = janitor_ != nullptr ? janitor_->CleanUp() : absl::OkStatus();
   if (scratch()) status.Update(scratch_->Remove());
   return status;
+}
+
+void WorkDirectory::Abandon() {
+  if (!scratch() && fd_ >= 0) close(fd_);
+  fd_ = -1;
+  janitor_->LetGo();
+  janitor_ = nullptr;
+  if (scratch()) scratch_->Abandon();
 }
 
 WorkDirectory::~WorkDirectory() { static_cast<void>(Remove()); }

@@ -39,6 +39,8 @@ class WorkDirectory {
   // Lets a frozen scratch file system go on; harmless if it is not frozen.
   void Thaw();
   absl::Status Remove();
+  // A process hangs in it: nothing here is touched any more. It is taken down when that process should end after all.
+  void Abandon();
 
  private:
   WorkDirectory() = default;

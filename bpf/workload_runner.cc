@@ -14,13 +14,18 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bpf/hang_watch.h"
 #include "bpf/operation_executor.h"
+#include "bpf/perturbation.h"
+#include "bpf/slow_memory.h"
+#include "lockdep/support/status_macros.h"
 
 namespace ordeal::bpf {
 namespace {
 
 constexpr int kPollMs = 5;
-constexpr int kGraceMs = 10000;  // from asking to stop to killing, and from killing to giving up
+constexpr double kKillS = 10;  // of a run that failed
 constexpr int kExitNoFiles = 3;
 
 absl::Status SystemError(const std::string& what) {
@@ -34,26 +39,45 @@ void CloseBoth(int (&pipe)[2]) {
   }
 }
 
-void RunTask(const ProcessFiles& files, const std::vector<FileOperation>& operations, uint32_t task,
-             RunStatistics* statistics) {
-  TaskExecutor executor(files, task);
-  for (const FileOperation& operation : operations) {
-    if (statistics->stopped()) return;
-    statistics->Count(operation.kind, executor.Execute(operation));
+void RunTask(const ProcessFiles& files, const RunEnvironment& environment, uint32_t task, const SlowMemory* slow,
+             uint32_t slot) {
+  TaskExecutor executor(files, environment, task, slow, slot);
+  Perturbation perturbation(environment.seed, task);
+  if (environment.perturb) perturbation.Enter();
+  const std::vector<FileOperation>& operations = files.workload().tasks[task];
+  for (uint32_t i = 0; i < operations.size() && !environment.statistics->stopped(); ++i) {
+    if (environment.perturb) perturbation.BeforeOperation();
+    executor.Run(operations[i], environment.log->IdOf(task, i), environment.perturb && perturbation.SlowCopy());
   }
+  executor.Finish();
+}
+
+std::vector<uint32_t> TasksOf(const Workload& workload, uint32_t process) {
+  std::vector<uint32_t> tasks;
+  for (uint32_t task = 0; task < workload.tasks.size(); ++task) {
+    if (workload.processes[task] == process) tasks.push_back(task);
+  }
+  return tasks;
 }
 
 // The life of one child: wait at the gate, so that a recorder sees each lock from its acquisition on; open; run its tasks.
-int RunProcess(const Workload& workload, uint32_t process, int directory_fd, int gate, RunStatistics* statistics) {
+int RunProcess(const Workload& workload, uint32_t process, const RunEnvironment& environment, int gate) {
   char ignored;
   while (read(gate, &ignored, 1) < 0 && errno == EINTR) {
   }
-  const absl::StatusOr<std::unique_ptr<ProcessFiles>> files = ProcessFiles::Open(workload, directory_fd);
+  const absl::StatusOr<std::unique_ptr<ProcessFiles>> files = ProcessFiles::Open(workload, environment.directory_fd);
   if (!files.ok()) return kExitNoFiles;
+  const std::vector<uint32_t> tasks = TasksOf(workload, process);
+  std::unique_ptr<SlowMemory> slow;
+  if (environment.perturb) {
+    absl::StatusOr<std::unique_ptr<SlowMemory>> made = SlowMemory::Make(
+        static_cast<uint32_t>(tasks.size()), (*files)->bytes_max(), DeriveSeed(environment.seed, 1000 + process));
+    if (made.ok()) slow = *std::move(made);
+    if (slow == nullptr) environment.statistics->NoteNoSlowMemory();
+  }
   std::vector<std::thread> threads;
-  for (uint32_t task = 0; task < workload.tasks.size(); ++task) {
-    if (workload.processes[task] != process) continue;
-    threads.emplace_back(RunTask, std::cref(**files), std::cref(workload.tasks[task]), task, statistics);
+  for (uint32_t slot = 0; slot < tasks.size(); ++slot) {
+    threads.emplace_back(RunTask, std::cref(**files), std::cref(environment), tasks[slot], slow.get(), slot);
   }
   for (std::thread& thread : threads) thread.join();
   return 0;
@@ -71,21 +95,19 @@ void BecomeAChild(pid_t parent) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<WorkloadProcesses>> WorkloadProcesses::Fork(const Workload& workload, int directory_fd,
-                                                                           RunStatistics* statistics) {
-  if (absl::Status valid = ValidateWorkload(workload); !valid.ok()) return valid;
-  std::unique_ptr<WorkloadProcesses> run(new WorkloadProcesses(statistics));
+absl::StatusOr<std::unique_ptr<WorkloadProcesses>> WorkloadProcesses::Fork(const Workload& workload,
+                                                                           const RunEnvironment& environment) {
+  RETURN_IF_ERROR(ValidateWorkload(workload));
+  std::unique_ptr<WorkloadProcesses> run(new WorkloadProcesses(workload, environment));
   if (pipe2(run->gate_, O_CLOEXEC) != 0 || pipe2(run->alive_, O_CLOEXEC) != 0) return SystemError("pipe");
   const std::set<uint32_t> processes(workload.processes.begin(), workload.processes.end());
-  for (const uint32_t process : processes) {
-    if (absl::Status status = run->ForkOne(workload, process, directory_fd); !status.ok()) return status;
-  }
+  for (const uint32_t process : processes) RETURN_IF_ERROR(run->ForkOne(process));
   close(run->alive_[1]);
   run->alive_[1] = -1;
   return run;
 }
 
-absl::Status WorkloadProcesses::ForkOne(const Workload& workload, uint32_t process, int directory_fd) {
+absl::Status WorkloadProcesses::ForkOne(uint32_t process) {
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return SystemError("fork");
@@ -93,14 +115,14 @@ absl::Status WorkloadProcesses::ForkOne(const Workload& workload, uint32_t proce
     BecomeAChild(parent);
     close(gate_[1]);
     close(alive_[0]);
-    _exit(RunProcess(workload, process, directory_fd, gate_[0], statistics_));
+    _exit(RunProcess(workload_, process, environment_, gate_[0]));
   }
   pids_.push_back(pid);
   return absl::OkStatus();
 }
 
 WorkloadProcesses::~WorkloadProcesses() {
-  Kill();
+  static_cast<void>(Kill(kKillS));
   CloseBoth(gate_);
   CloseBoth(alive_);
 }
@@ -133,30 +155,54 @@ absl::Status WorkloadProcesses::Reap() {
   return result;
 }
 
-void WorkloadProcesses::Kill() {
+// A process that is blocked in the kernel for good cannot be reaped: it gets a moment, and stays in pids_.
+bool WorkloadProcesses::Kill(double seconds) {
   for (const pid_t pid : pids_) kill(pid, SIGKILL);
-  for (const pid_t pid : pids_) {
-    // A process that is blocked in the kernel for good cannot be reaped: give it a moment, then leave it.
-    for (int waited = 0; waited < kGraceMs && waitpid(pid, nullptr, WNOHANG) == 0; waited += kPollMs) {
-      poll(nullptr, 0, kPollMs);
-    }
+  for (int waited = 0; !pids_.empty() && waited < seconds * 1000; waited += kPollMs) {
+    pids_.erase(std::remove_if(pids_.begin(), pids_.end(), [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; }),
+                pids_.end());
+    if (!pids_.empty()) poll(nullptr, 0, kPollMs);
   }
-  pids_.clear();
+  return pids_.empty();
 }
 
-absl::Status WorkloadProcesses::Wait(const std::function<bool()>& stop) {
+RunOutcome WorkloadProcesses::KillHung(const WaitOptions& options) {
+  RunOutcome outcome;
+  const LongOperation longest = LongestOperation(*environment_.log);
+  outcome.hung_operation = longest.id;
+  outcome.hang = absl::StrFormat("operation %d of task %d has not ended within %.0f s\n", longest.id, longest.task,
+                                 longest.seconds);
+  absl::StrAppend(&outcome.hang, DescribeTasks(workload_, *environment_.log, pids_));
+  if (Kill(options.kill_s)) {
+    absl::StrAppend(&outcome.hang, "all processes ended when they were killed\n");
+    return outcome;
+  }
+  absl::StrAppend(&outcome.hang, pids_.size(), " processes did not end within ", options.kill_s, " s after SIGKILL\n");
+  options.unblock();
+  outcome.left_behind = !Kill(options.kill_s);
+  absl::StrAppend(&outcome.hang, outcome.left_behind
+                                     ? "they are still there, also after a thaw of the file system: only a reboot ends them\n"
+                                     : "they ended when the file system was thawed\n");
+  pids_.clear();
+  return outcome;
+}
+
+absl::StatusOr<RunOutcome> WorkloadProcesses::Wait(const WaitOptions& options) {
   int stopping_ms = 0;
   while (!WaitForEnd(kPollMs)) {
-    if (stopping_ms == 0 && !stop()) continue;
-    if (stopping_ms == 0) statistics_->Stop();
+    if (LongestOperation(*environment_.log).seconds > options.hang_s) return KillHung(options);
+    if (stopping_ms == 0 && !options.stop()) continue;
+    if (stopping_ms == 0) environment_.statistics->Stop();
     stopping_ms += kPollMs;
-    if (stopping_ms < kGraceMs) continue;
+    if (stopping_ms < (options.kill_s + options.hang_s) * 1000) continue;
     const size_t left = pids_.size();
-    Kill();
-    return absl::InternalError(absl::StrCat("of ", left, " workload processes some did not end ", kGraceMs / 1000,
-                                            " s after being told to, and were killed: the kernel may be deadlocked"));
+    if (!Kill(options.kill_s)) options.unblock();
+    static_cast<void>(Kill(options.kill_s));
+    return absl::InternalError(absl::StrCat("of ", left, " workload processes some did not end ", stopping_ms / 1000,
+                                            " s after being told to, between operations; they were killed"));
   }
-  return Reap();
+  RETURN_IF_ERROR(Reap());
+  return RunOutcome{};
 }
 
 }  // namespace ordeal::bpf

@@ -12,8 +12,10 @@
 #include <map>
 
 #include "bpf/operation_executor.h"
+#include "bpf/process_files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lockdep/support/status_macros.h"
 
 namespace ordeal::bpf {
 namespace {
@@ -37,13 +39,14 @@ class WorkloadRunnerTest : public ::testing::Test {
   }
 
   absl::Status Run(const Workload& workload, const std::function<bool()>& stop = [] { return false; }) {
-    if (absl::Status status = PrepareFiles(workload, directory_fd_); !status.ok()) return status;
-    absl::StatusOr<std::unique_ptr<WorkloadProcesses>> run =
-        WorkloadProcesses::Fork(workload, directory_fd_, statistics_.get());
-    if (!run.ok()) return run.status();
-    pids_ = (*run)->pids();
-    (*run)->Start();
-    return (*run)->Wait(stop);
+    RETURN_IF_ERROR(ValidateWorkload(workload));
+    ASSIGN_OR_RETURN(log_, OperationLog::Make(workload));
+    const RunEnvironment environment{.directory_fd = directory_fd_, .log = log_.get(), .statistics = statistics_.get()};
+    RETURN_IF_ERROR(PrepareFiles(workload, directory_fd_, StampCode(environment.salt)));
+    ASSIGN_OR_RETURN(const std::unique_ptr<WorkloadProcesses> run, WorkloadProcesses::Fork(workload, environment));
+    pids_ = run->pids();
+    run->Start();
+    return run->Wait({.stop = stop}).status();
   }
   std::map<Kind, OperationCount> Counts() const {
     std::map<Kind, OperationCount> counts;
@@ -54,6 +57,7 @@ class WorkloadRunnerTest : public ::testing::Test {
   std::filesystem::path directory_;
   int directory_fd_ = -1;
   std::unique_ptr<RunStatistics> statistics_;
+  std::unique_ptr<OperationLog> log_;
   std::vector<pid_t> pids_;
 };
 
@@ -113,14 +117,14 @@ TEST_F(WorkloadRunnerTest, CountsFailuresByErrnoAndGoesOn) {
 }
 
 TEST_F(WorkloadRunnerTest, StopsEarlyWhenAsked) {
-  std::vector<FileOperation> many(2000000, {.kind = Kind::kFsync, .file = 0});
+  std::vector<FileOperation> many(1000000, {.kind = Kind::kFsync, .file = 0});
   ASSERT_TRUE(Run(TwoFiles({many}, {0}), [] { return true; }).ok());
   EXPECT_LT(statistics_->operations(), many.size());
   EXPECT_NE(kill(pids_[0], 0), 0);
 }
 
 TEST_F(WorkloadRunnerTest, ReportsAProcessThatDies) {
-  std::vector<FileOperation> many(2000000, {.kind = Kind::kFsync, .file = 0});
+  std::vector<FileOperation> many(1000000, {.kind = Kind::kFsync, .file = 0});
   const absl::Status status = Run(TwoFiles({many}, {0}), [this] {
     kill(pids_[0], SIGKILL);
     return false;

@@ -8,15 +8,14 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "bpf/kernel_run.h"
 #include "bpf/order_comparer.h"
 #include "harness/cli/arguments.h"
 #include "harness/cli/exit_status.h"
 #include "harness/cli/kernel_graph_command.h"
+#include "harness/cli/kernel_run_report.h"
 #include "harness/cli/kernel_vm_command.h"
-#include "harness/workload/generator.h"
-#include "injectors/schedule/random_walk.h"
+#include "harness/cli/kernel_workload.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal {
@@ -36,6 +35,10 @@ struct KernelArguments {
   std::string kernel;  // of --vm
   std::string vm_faults;
   bool vm = false;
+  std::string workload;
+  std::string hang = "30s";
+  std::string save = "ordeal-findings";
+  bool no_perturb = false;
   bool no_record = false;
   bool json = false;
 };
@@ -51,25 +54,6 @@ int FailOrInterrupted(const absl::Status& status) {
   return status.code() == absl::StatusCode::kCancelled ? kExitInterrupted : exit_status;
 }
 
-// More processes and more buffers that are mappings than a model's run has: here operations are cheap, and what is wanted
-// is every path, not every interleaving.
-absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
-  const WorkloadShape shape{.files = 3,
-                            .pages_per_file = 8,
-                            .growth_pages = 2,
-                            .tasks = 6,
-                            .processes = 3,
-                            .operations_per_task = 200,
-                            .length_pages_max = 4,
-                            .anonymous_buffers = 1,
-                            .mapped_buffers = 1};
-  RandomWalk source(seed);
-  source.BeginRun(0);
-  ChoiceRecorder choices;
-  choices.Begin(&source);
-  return GenerateWorkload(shape, choices);
-}
-
 absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& arguments) {
   bpf::KernelRunOptions options;
   options.file_system = arguments.filesystem;
@@ -83,7 +67,9 @@ absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& argument
   if (!options.record && !arguments.out.empty()) {
     return absl::InvalidArgumentError("--no-record leaves nothing to write to --out; drop one of them");
   }
-  options.workload = KernelWorkload;
+  options.perturb = !arguments.no_perturb;
+  ASSIGN_OR_RETURN(options.hang_s, ParseDuration("--hang", arguments.hang));
+  ASSIGN_OR_RETURN(options.workload, Workloads(arguments.workload));
   if (isatty(STDERR_FILENO) && !arguments.json) {
     options.progress = [](uint64_t operations, double seconds) {
       std::fprintf(stderr, "\rordeal kernel run: %llu operations in %.0f s ", static_cast<unsigned long long>(operations),
@@ -91,35 +77,6 @@ absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& argument
     };
   }
   return options;
-}
-
-ordered_json CountsToJson(const std::vector<bpf::OperationCount>& counts) {
-  ordered_json object = ordered_json::object();
-  for (const bpf::OperationCount& count : counts) {
-    ordered_json errors = ordered_json::object();
-    for (const bpf::OperationCount::Error& error : count.errors) errors[error.name] = error.count;
-    const absl::string_view name = FileOperationKindName(count.kind);
-    object[std::string(name.data(), name.size())] = {{"operations", count.operations}, {"errors", std::move(errors)}};
-  }
-  return object;
-}
-
-std::string FormatRun(const bpf::KernelRunResult& result, bool recorded) {
-  std::string text =
-      absl::StrFormat("%d operations in %d rounds, %.2f s (%.0f operations/s while the workload ran)\n", result.operations,
-                      result.rounds, result.seconds,
-                      static_cast<double>(result.operations) / std::max(result.workload_seconds, 1e-9));
-  for (const bpf::OperationCount& count : result.counts) {
-    absl::StrAppendFormat(&text, "  %10d  %s", count.operations, FileOperationKindName(count.kind));
-    for (const bpf::OperationCount::Error& error : count.errors) {
-      absl::StrAppendFormat(&text, "  %s %d", error.name, error.count);
-    }
-    absl::StrAppend(&text, "\n");
-  }
-  if (!recorded) return text + "\nnothing recorded (--no-record)\n";
-  absl::StrAppend(&text, "\n", result.graph.ToString(), "\nrecording lost ",
-                  bpf::LostEvents(result.graph.counters), " events\n");
-  return text;
 }
 
 int RunKernel(const KernelArguments& arguments) {
@@ -131,23 +88,22 @@ int RunKernel(const KernelArguments& arguments) {
   if (!arguments.out.empty()) {
     if (absl::Status status = lockdep::WriteOrderGraph(result->graph, arguments.out); !status.ok()) return Fail(status);
   }
+  const absl::StatusOr<std::vector<std::string>> saved = SaveFindings(*result, arguments.save);
+  if (!saved.ok()) return Fail(saved.status());
+  const int exit_status = result->findings.empty() ? kExitQuiet : kExitFindings;
   if (arguments.json) {
-    Print(ordered_json{{"filesystem", result->file_system},
-                       {"seed", options->seed},
-                       {"operations", result->operations},
-                       {"rounds", result->rounds},
-                       {"seconds", result->seconds},
-                       {"workload_seconds", result->workload_seconds},
-                       {"recorded", options->record},
-                       {"counts", CountsToJson(result->counts)},
-                       {"graph", bpf::OrderGraphToJson(result->graph)}});
-    return kExitQuiet;
+    ordered_json json = RunToJson(*result, *saved);
+    json["seed"] = options->seed;
+    json["recorded"] = options->record;
+    json["graph"] = bpf::OrderGraphToJson(result->graph);
+    Print(json);
+    return exit_status;
   }
-  Print(FormatRun(*result, options->record));
+  Print(FormatRun(*result, options->record, *saved));
   if (!arguments.out.empty()) {
     Print(absl::StrCat("written to ", arguments.out, "; compare it with: ordeal kernel compare ", arguments.out, "\n"));
   }
-  return kExitQuiet;
+  return exit_status;
 }
 
 int RunHereOrInVm(const KernelArguments& arguments) {
@@ -170,7 +126,7 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   kernel->require_subcommand(1);
 
   CLI::App* run = kernel->add_subcommand(
-      "run", "Runs a workload on a real file system and records the lock orders (needs root)");
+      "run", "Runs a workload on a real file system, judges its data and records the lock orders");
   CLI::Option* fs = run->add_option("--fs", arguments->filesystem,
                                     "The scratch file system: xfs, ext4 or btrfs; gfs2 or ocfs2 where the kernel has them");
   fs->capture_default_str();
@@ -181,6 +137,10 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   run->add_option("--operations", arguments->operations, "End after about so many operations");
   run->add_option("--time", arguments->time, "At most so long: 10s, 2m")->capture_default_str();
   run->add_option("--out", arguments->out, "Write the order graph to this file (.txtpb)");
+  run->add_option("--workload", arguments->workload, "Run what this file says, round after round (a .workload of a finding)");
+  run->add_option("--hang", arguments->hang, "An operation that takes longer hangs")->capture_default_str();
+  run->add_option("--save", arguments->save, "Where workload and history of a finding are written")->capture_default_str();
+  run->add_flag("--no-perturb", arguments->no_perturb, "Leave scheduling and copies alone");
   run->add_flag("--no-record", arguments->no_record, "Only the workload, to see what recording costs");
   run->add_flag("--json", arguments->json, "Print JSON");
   run->add_flag("--vm", arguments->vm, "On the lockdep kernel in a virtual machine; --fs is a list: xfs,ext4,gfs2,ocfs2,btrfs");

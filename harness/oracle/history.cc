@@ -13,6 +13,7 @@ absl::string_view CellKindName(CellKind kind) {
     case CellKind::kFreedPoison: return "freed-poison";
     case CellKind::kBlankPoison: return "blank-poison";
     case CellKind::kTorn: return "torn";
+    case CellKind::kMixture: return "mixture";
   }
   return "unknown";
 }
@@ -27,6 +28,7 @@ std::string ToString(const CellValue& value) {
     case CellKind::kFreedPoison: return "poison of a freed block";
     case CellKind::kBlankPoison: return "poison of memory or a block never written";
     case CellKind::kTorn: return "a torn mixture";
+    case CellKind::kMixture: return "words of several values";
   }
   return "unknown";
 }

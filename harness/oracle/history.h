@@ -29,7 +29,8 @@ enum class CellKind : uint8_t {
   kData = 3,         // written by `operation`
   kFreedPoison = 4,  // the allocator's mark on a freed block
   kBlankPoison = 5,  // a block or page that was never written
-  kTorn = 6,         // a mixture: its checksum is wrong
+  kTorn = 6,         // garbage: its checksum is wrong
+  kMixture = 7,      // words of several values, each whole: `operation` indexes History::mixtures, `cell` is a hash of all
 };
 absl::string_view CellKindName(CellKind kind);
 
@@ -42,6 +43,7 @@ struct CellValue {
 
   friend bool operator==(const CellValue& a, const CellValue& b) {
     if (a.kind != b.kind) return false;
+    if (a.kind == CellKind::kMixture) return a.cell == b.cell;
     if (a.kind != CellKind::kInitial && a.kind != CellKind::kData) return true;
     return a.file == b.file && a.cell == b.cell && (a.kind == CellKind::kInitial || a.operation == b.operation);
   }
@@ -118,6 +120,9 @@ struct History {
   std::vector<OperationEvent> events;
   std::vector<ReportedError> errors;
   std::vector<FinalState> final_states;
+  // The parts of each kMixture: real memory is copied word by word, so that a reader may meet two writers in one cell. Each part
+  // must be allowed there. The model copies cells whole and has none.
+  std::vector<std::vector<CellValue>> mixtures;
   Promises promises;
 
   // For the next run; keeps the memory.
@@ -126,6 +131,7 @@ struct History {
     events.clear();
     errors.clear();
     final_states.clear();
+    mixtures.clear();
   }
 };
 

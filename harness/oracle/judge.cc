@@ -15,6 +15,11 @@ bool IsBufferedWrite(const OperationEvent& event) {
   return IsBufferedWriteCall(event.operation.kind) && event.error == 0 && event.end != kUnfinished;
 }
 
+// Its data carries the labels of where it came from, which do not name it.
+bool CopiesIntoFile(const OperationEvent& event) {
+  return event.copies_values && event.operation.buffer_file != kAnonymousBuffer;
+}
+
 bool Covers(const OperationEvent& event, uint32_t cell) {
   return cell >= event.operation.offset_cells && cell - event.operation.offset_cells < event.completed_cells;
 }
@@ -79,7 +84,7 @@ void HistoryJudge::JudgeEvent(int index) {
     const Sight sight{
         Reader::kEvent, index, {first.file, first.cell + static_cast<uint32_t>(i)}, interval, event.observed[i]};
     JudgeSight(sight, false);
-    if (cached) sights_.push_back(sight);
+    if (cached && sight.value.kind != CellKind::kMixture) sights_.push_back(sight);
   }
   JudgeLength(index);
   if (history_->promises.atomic_calls && event.operation.kind == FileOperationKind::kRead) {
@@ -109,12 +114,26 @@ void HistoryJudge::JudgeLength(int index) {
   if (versions_.SurelyInside(sight.at, interval)) Report(DataViolationKind::kShortRead, sight, kNoEvent);
 }
 
+absl::Span<const CellValue> HistoryJudge::PartsOf(const CellValue& value) const {
+  if (value.kind == CellKind::kMixture) return history_->mixtures[value.operation];
+  return absl::MakeConstSpan(&value, 1);
+}
+
+const CellValue* HistoryJudge::Offending(CellAt at, Interval interval, const CellValue& value) const {
+  for (const CellValue& part : PartsOf(value)) {
+    if (part.kind != CellKind::kUnknown && !versions_.Allows(at, interval, part)) return &part;
+  }
+  return nullptr;
+}
+
 void HistoryJudge::JudgeSight(const Sight& sight, bool quiescent) {
-  if (sight.value.kind == CellKind::kUnknown) return;
-  if (versions_.Allows(sight.at, sight.interval, sight.value)) return;
+  const CellValue* offending = Offending(sight.at, sight.interval, sight.value);
+  if (offending == nullptr) return;
+  Sight blamed = sight;
+  blamed.value = *offending;
   int other = kNoEvent;
-  const DataViolationKind kind = Classify(sight, quiescent, &other);
-  Report(kind, sight, other);
+  const DataViolationKind kind = Classify(blamed, quiescent, &other);
+  Report(kind, blamed, other);
 }
 
 DataViolationKind HistoryJudge::Classify(const Sight& sight, bool quiescent, int* other_event) const {
@@ -196,12 +215,14 @@ void HistoryJudge::JudgeFinalCell(const FinalState& state, uint32_t cell) {
   const bool excused = versions_.ErrorReported(at, 0, kUnfinished);
   for (const auto& other : others) {
     if (other.value.kind == CellKind::kUnknown || cached.kind == CellKind::kUnknown || other.value == cached) continue;
-    const bool cached_allowed = versions_.Allows(at, quiet, cached);
-    const bool other_allowed = versions_.Allows(at, quiet, other.value);
+    const CellValue* cached_wrong = Offending(at, quiet, cached);
+    const CellValue* other_wrong = Offending(at, quiet, other.value);
+    const bool cached_allowed = cached_wrong == nullptr;
+    const bool other_allowed = other_wrong == nullptr;
     if (excused && cached_allowed && other_allowed) continue;
     // Blame the side that holds what it must not; poison and the like keep their own verdict.
-    const Sight sight{other_allowed ? Reader::kFinalCached : other.reader, kNoEvent, at, quiet,
-                      other_allowed ? cached : other.value};
+    const CellValue& value_seen = other_allowed ? (cached_allowed ? cached : *cached_wrong) : *other_wrong;
+    const Sight sight{other_allowed ? Reader::kFinalCached : other.reader, kNoEvent, at, quiet, value_seen};
     int blamed = kNoEvent;
     DataViolationKind kind = DataViolationKind::kIncoherent;
     if (!cached_allowed || !other_allowed) {
@@ -229,54 +250,60 @@ bool HistoryJudge::OnlyFrom(CellAt at, int event, const CellValue& value) const 
   return found;
 }
 
-// Where values show one buffered write at one cell and, at another cell of the same call, something older.
-const CellAt* HistoryJudge::SplitAt(const OperationEvent& write, int write_index, uint32_t file, uint32_t first,
-                                    const std::vector<CellValue>& values, Interval interval) {
-  int seen = -1;
-  for (size_t i = 0; i < values.size() && seen < 0; ++i) {
-    const uint32_t cell = first + static_cast<uint32_t>(i);
-    if (values[i].kind == CellKind::kData && OnlyFrom({file, cell}, write_index, values[i]))
-      seen = static_cast<int>(cell);
-  }
-  if (seen < 0) return nullptr;
+void HistoryJudge::CollectSeen(uint32_t first, const std::vector<CellValue>& values) {
+  seen_.clear();
   for (size_t i = 0; i < values.size(); ++i) {
-    const CellAt at{file, first + static_cast<uint32_t>(i)};
-    if (!Covers(write, at.cell) || values[i].kind == CellKind::kUnknown) continue;
+    for (const CellValue& part : PartsOf(values[i])) seen_.push_back({first + static_cast<uint32_t>(i), part});
+  }
+}
+
+// Where what was seen shows one buffered write and, at another cell of the same call (or beside it in the same cell),
+// something older.
+const HistoryJudge::Seen* HistoryJudge::SplitAt(const OperationEvent& write, int write_index, uint32_t file,
+                                                Interval interval) const {
+  const Seen* whole = nullptr;
+  for (const Seen& seen : seen_) {
+    if (seen.value.kind == CellKind::kData && OnlyFrom({file, seen.cell}, write_index, seen.value)) {
+      whole = &seen;
+      break;
+    }
+  }
+  if (whole == nullptr) return nullptr;
+  for (const Seen& seen : seen_) {
+    const CellAt at{file, seen.cell};
+    if (!Covers(write, at.cell) || seen.value.kind == CellKind::kUnknown) continue;
     if (versions_.ErrorReported(at, write.start, interval.end)) continue;
     bool older = false;
     bool legal = false;
     for (const Version& version : versions_.of(at)) {
-      if (!versions_.Matches(at, version, values[i]) || !versions_.Visible(at, interval, version)) continue;
+      if (!versions_.Matches(at, version, seen.value) || !versions_.Visible(at, interval, version)) continue;
       const OperationEvent* other =
           version.event == kInitialEvent ? nullptr : &history_->events[static_cast<size_t>(version.event)];
       const bool before = version.end < write.start;
       // Two buffered writes exclude each other: one that also covers the cell where `write` is seen came before it.
       const bool excluded = other != nullptr && version.event != write_index && IsBufferedWrite(*other) &&
-                            !other->copies_values && Covers(*other, static_cast<uint32_t>(seen));
+                            !CopiesIntoFile(*other) && Covers(*other, whole->cell);
       if (before || excluded) {
         older = true;
       } else {
         legal = true;
       }
     }
-    if (older && !legal) {
-      split_at_ = at;
-      return &split_at_;
-    }
+    if (older && !legal) return &seen;
   }
   return nullptr;
 }
 
 void HistoryJudge::JudgeSplitCalls(Reader reader, int event, uint32_t file, uint32_t first,
                                    const std::vector<CellValue>& values, Interval interval) {
-  if (values.size() < 2) return;
+  CollectSeen(first, values);
+  if (seen_.size() < 2) return;
   for (size_t i = 0; i < history_->events.size(); ++i) {
     const OperationEvent& write = history_->events[i];
-    if (write.operation.file != file || !IsBufferedWrite(write) || write.copies_values) continue;
-    const CellAt* at = SplitAt(write, static_cast<int>(i), file, first, values, interval);
+    if (write.operation.file != file || !IsBufferedWrite(write) || CopiesIntoFile(write)) continue;
+    const Seen* at = SplitAt(write, static_cast<int>(i), file, interval);
     if (at == nullptr) continue;
-    Report(DataViolationKind::kSplitCall, {reader, event, *at, interval, values[at->cell - first]},
-           static_cast<int>(i));
+    Report(DataViolationKind::kSplitCall, {reader, event, {file, at->cell}, interval, at->value}, static_cast<int>(i));
   }
 }
 

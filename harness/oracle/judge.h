@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "harness/oracle/history.h"
 #include "harness/oracle/versions.h"
 
@@ -80,11 +81,19 @@ class HistoryJudge {
   void JudgeFinalSize(const FinalState& state);
   void JudgeFinalCell(const FinalState& state, uint32_t cell);
   void JudgeSight(const Sight& sight, bool quiescent);
+  // What a value consists of: itself, or the parts of a mixture.
+  absl::Span<const CellValue> PartsOf(const CellValue& value) const;
+  // The first part that the reader must not see; null: it may see all of them.
+  const CellValue* Offending(CellAt at, Interval interval, const CellValue& value) const;
+  struct Seen {
+    uint32_t cell = 0;
+    CellValue value;
+  };
+  void CollectSeen(uint32_t first, const std::vector<CellValue>& values);
   void JudgeSplitCalls(Reader reader, int event, uint32_t file, uint32_t first, const std::vector<CellValue>& values,
                        Interval interval);
   bool OnlyFrom(CellAt at, int event, const CellValue& value) const;
-  const CellAt* SplitAt(const OperationEvent& write, int write_index, uint32_t file, uint32_t first,
-                        const std::vector<CellValue>& values, Interval interval);
+  const Seen* SplitAt(const OperationEvent& write, int write_index, uint32_t file, Interval interval) const;
   void JudgeInversions();
   bool Inverted(const Sight& early, const Sight& late, int* newer) const;
   void Report(DataViolationKind kind, const Sight& sight, int other_event);
@@ -98,7 +107,7 @@ class HistoryJudge {
   VersionTable versions_;
   std::vector<DataViolation> violations_;
   std::vector<Sight> sights_;  // of cached reads, for JudgeInversions
-  CellAt split_at_;
+  std::vector<Seen> seen_;  // of one reader, for JudgeSplitCalls
   uint64_t last_sequence_ = 0;
 };
 

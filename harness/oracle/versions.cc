@@ -184,12 +184,14 @@ void VersionTable::AddWritten(const OperationEvent& event, Version version) {
 
 void VersionTable::AddReadIntoMapping(const OperationEvent& event, Version version) {
   const FileOperation& operation = event.operation;
-  version.content = event.copies_values ? Version::Content::kCopy : Version::Content::kStamp;
+  const Version::Content content = event.copies_values ? Version::Content::kCopy : Version::Content::kStamp;
+  const bool real_device = event.copies_values && IsDirect(operation.kind);
   for (uint32_t i = 0; i < operation.length_cells; ++i) {
+    const bool done = Succeeded(event) && i < event.completed_cells;
+    version.content = real_device && !done ? Version::Content::kAnything : content;
     const CellAt at{operation.buffer_file, operation.buffer_offset_cells + i};
     // The device writes into pinned pages without any lock: a direct read obliges nobody.
-    version.certain = Succeeded(event) && i < event.completed_cells && !IsDirect(operation.kind) &&
-                      SurelyInside(at, {event.start, event.end});
+    version.certain = done && !IsDirect(operation.kind) && SurelyInside(at, {event.start, event.end});
     if (event.copies_values) version.source = {operation.file, operation.offset_cells + i};
     Add(at, version);
   }
@@ -200,6 +202,7 @@ bool VersionTable::Matches(CellAt at, const Version& version, const CellValue& v
     case Version::Content::kInitial:
       return value.kind == CellKind::kInitial && value.file == at.file && value.cell == at.cell;
     case Version::Content::kZero: return value.kind == CellKind::kZero;
+    case Version::Content::kAnything: return true;
     case Version::Content::kStamp:
       return value.kind == CellKind::kData && value.file == at.file && value.cell == at.cell &&
              value.operation == history_->events[static_cast<size_t>(version.event)].id;

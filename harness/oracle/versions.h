@@ -35,7 +35,8 @@ struct Interval {
 inline constexpr int kInitialEvent = -1;
 
 struct Version {
-  enum class Content : uint8_t { kInitial, kZero, kStamp, kCopy, kMoved };
+  // kAnything: a real device's transfer into pinned memory that failed (btrfs zeroes what does not match its checksum).
+  enum class Content : uint8_t { kInitial, kZero, kStamp, kCopy, kMoved, kAnything };
   int event = kInitialEvent;  // index into History::events
   uint64_t start = 0;
   uint64_t end = 0;

@@ -37,7 +37,7 @@ class Generator {
  private:
   uint32_t files() const { return shape_.files + shape_.unmapped_files; }
   uint32_t PickFile(FileOperationKind kind) {
-    if (NeedsMapping(kind)) return Below(shape_.files);
+    if (NeedsMapping(kind) || IsAsync(kind)) return Below(shape_.files);
     if (kind == FileOperationKind::kReplace) return shape_.files + Below(shape_.unmapped_files);
     return Below(files());
   }

@@ -1,0 +1,67 @@
+// Makes the History that the data oracle judges of what a round's log and its files say.
+//
+// What a cell held is told by its words: one word, one value; several, a mixture, each part of which the oracle judges. The
+// entries of a directory that a readdir wrote into a mapping are no stamps; in a round with such an operation words that
+// nobody stamped are left out instead of being taken for torn.
+//
+// What is excused: a direct write into a page that somebody dirtied through the cache meanwhile. Linux cannot drop the page,
+// writes it back later over what the device got, and tells fsync at best (protocols 4.3).
+//
+// Thread-safety: none. Refers to workload and log; use it when the processes have ended.
+// Example:
+//   HistoryBuilder builder(workload, *log, StampCode(salt), PromisesOf("xfs", KernelRelease()));
+//   const History& history = builder.Build();
+//   RETURN_IF_ERROR(builder.LookAtEnd(directory_fd));
+//   for (const DataViolation& violation : Judge(history)) ...
+#ifndef ORDEAL_BPF_HISTORY_BUILDER_H_
+#define ORDEAL_BPF_HISTORY_BUILDER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bpf/cell_stamp.h"
+#include "bpf/operation_log.h"
+#include "harness/oracle/history.h"
+#include "harness/workload/file_operation.h"
+
+namespace ordeal::bpf {
+
+// What a real file system promises beyond the common rules. `release`: "6.18.44".
+Promises PromisesOf(const std::string& file_system, const std::string& release);
+
+class HistoryBuilder {
+ public:
+  HistoryBuilder(const Workload& workload, const OperationLog& log, StampCode code, const std::string& file_system,
+                 const Promises& promises);
+
+  const History& Build();
+  // Reads all files through the cache, past it, and again when it has been dropped. Internal: a file cannot be read.
+  absl::Status LookAtEnd(int directory_fd);
+
+  const History& history() const { return history_; }
+  uint64_t cells_seen() const { return cells_seen_; }
+
+ private:
+  void AddEvent(uint32_t task, uint32_t id, const FileOperation& operation);
+  void ExcuseConflicts();
+  bool Conflict(const OperationEvent& direct, const OperationEvent& other, uint32_t* first, uint32_t* end) const;
+  CellValue Decode(const CellWords& words);
+  CellValue DecodeWord(uint64_t word) const;
+  std::vector<CellValue> ReadCells(int fd, uint32_t cells, bool direct);
+
+  const Workload& workload_;
+  const OperationLog& log_;
+  const StampCode code_;
+  const bool writers_exclude_direct_;  // a buffered write and a synchronous direct one never run at once
+  bool has_entries_ = false;           // a readdir wrote into a mapping
+  uint64_t cells_seen_ = 0;
+  History history_;
+};
+
+// Every operation and what it saw, the final states, one a line: for a second look.
+std::string FormatHistory(const History& history);
+
+}  // namespace ordeal::bpf
+
+#endif  // ORDEAL_BPF_HISTORY_BUILDER_H_

@@ -1,0 +1,74 @@
+#include "harness/cli/kernel_workload.h"
+
+#include "harness/choice/prng.h"
+#include "harness/corpus/corpus_file.h"
+#include "harness/workload/generator.h"
+#include "harness/workload/workload_text.h"
+#include "injectors/schedule/random_walk.h"
+#include "lockdep/support/status_macros.h"
+
+namespace ordeal {
+namespace {
+
+constexpr int64_t kWorkloadBytesMax = int64_t{64} << 20;
+
+std::vector<OperationWeight> KernelOperations() {
+  std::vector<OperationWeight> kinds = AllOperations();
+  const OperationWeight more[] = {
+      {FileOperationKind::kZeroRange, 2},        {FileOperationKind::kCollapseRange, 1},
+      {FileOperationKind::kInsertRange, 1},      {FileOperationKind::kAllocate, 1},
+      {FileOperationKind::kAppend, 2},           {FileOperationKind::kDirectAppend, 1},
+      {FileOperationKind::kSyncWrite, 1},
+      {FileOperationKind::kClone, 2},            {FileOperationKind::kUnshare, 1},
+      {FileOperationKind::kAsyncDirectRead, 2},  {FileOperationKind::kAsyncDirectWrite, 2},
+      {FileOperationKind::kAsyncSyncWrite, 1},   {FileOperationKind::kRemap, 1},
+      {FileOperationKind::kProtect, 1},          {FileOperationKind::kMsync, 1},
+      {FileOperationKind::kFork, 1},             {FileOperationKind::kReaddir, 1},
+      {FileOperationKind::kSyncFs, 1},           {FileOperationKind::kFreeze, 1},
+      {FileOperationKind::kRename, 1},           {FileOperationKind::kReplace, 1},
+      {FileOperationKind::kShrinkInodes, 1}};
+  kinds.insert(kinds.end(), std::begin(more), std::end(more));
+  return kinds;
+}
+
+// Those whose results cannot be told word by word, or that make all others wait, are left out of most rounds.
+bool Rare(FileOperationKind kind) {
+  return kind == FileOperationKind::kReaddir || kind == FileOperationKind::kFreeze ||
+         kind == FileOperationKind::kCollapseRange || kind == FileOperationKind::kInsertRange ||
+         kind == FileOperationKind::kShrinkInodes || kind == FileOperationKind::kSyncFs;
+}
+
+}  // namespace
+
+absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
+  Prng prng(DeriveSeed(seed, 0));
+  WorkloadShape shape;
+  shape.files = 2 + prng.Below(2);
+  shape.unmapped_files = 1;
+  shape.pages_per_file = 2u << prng.Below(3);
+  shape.growth_pages = 1 + prng.Below(2);
+  shape.tasks = 3 + prng.Below(4);
+  shape.processes = 1 + prng.Below(3);
+  shape.operations_per_task = 60;
+  shape.length_pages_max = 1 + prng.Below(4);
+  shape.anonymous_buffers = 2;
+  shape.mapped_buffers = prng.Below(3);
+  shape.kinds.clear();
+  for (const OperationWeight& kind : KernelOperations()) {
+    if (!Rare(kind.kind) || prng.Below(4) == 0) shape.kinds.push_back(kind);
+  }
+  RandomWalk source(seed);
+  source.BeginRun(0);
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  return GenerateWorkload(shape, choices);
+}
+
+absl::StatusOr<std::function<absl::StatusOr<Workload>(uint64_t seed)>> Workloads(const std::string& file) {
+  if (file.empty()) return KernelWorkload;
+  ASSIGN_OR_RETURN(const std::string text, ReadFileBounded(file, kWorkloadBytesMax));
+  ASSIGN_OR_RETURN(const Workload workload, ParseWorkload(text, file));
+  return [workload](uint64_t) -> absl::StatusOr<Workload> { return workload; };
+}
+
+}  // namespace ordeal
