@@ -119,7 +119,8 @@ TEST_F(HistoryBuilderTest, SeveralWordsAreAMixtureAndGarbageIsTorn) {
 }
 
 TEST_F(HistoryBuilderTest, AnAppendIsWhereItCameToLie) {
-  Make({{.kind = Kind::kAppend, .file = 0, .length_cells = 1}, {.kind = Kind::kRead, .file = 0, .offset_cells = 20, .length_cells = 1}});
+  Make({{.kind = Kind::kAppend, .file = 0, .length_cells = 1},
+        {.kind = Kind::kRead, .file = 0, .offset_cells = 20, .length_cells = 1}});
   Begin(1);
   log_->SetOffset(1, 20 * kCellBytes);
   End(1, 1);

@@ -146,7 +146,8 @@ TEST_F(KernelDataTest, NothingHangsWithoutACause) {
 }
 
 TEST(KernelFindingTest, GoesThroughAPipe) {
-  const KernelFinding finding{.kind = "data", .signature = "a: b", .summary = "s\n", .details = "", .workload = "w", .history = "h", .seed = 7, .count = 2};
+  const KernelFinding finding{.kind = "data", .signature = "a: b", .summary = "s\n", .details = "", .workload = "w",
+                              .history = "h", .seed = 7, .count = 2};
   std::vector<KernelFinding> findings = {finding};
   AddFinding(finding, &findings);
   ASSERT_THAT(findings, SizeIs(1));

@@ -133,7 +133,8 @@ void TaskExecutor::Reap(AsyncIo::Wait wait) {
   if (wait != AsyncIo::Wait::kNone) environment_.log->WaitFor(task_, async_->OldestId());
   async_->Reap(wait, [this](AsyncIo::Slot& slot, int64_t returned) {
     const FileOperation& operation = *slot.operation;
-    const OperationResult result = {.error = returned < 0 ? static_cast<int>(-returned) : 0, .bytes = std::max<int64_t>(returned, 0)};
+    const OperationResult result = {.error = returned < 0 ? static_cast<int>(-returned) : 0,
+                                    .bytes = std::max<int64_t>(returned, 0)};
     environment_.log->End(slot.id, result);
     const bool sees = IsReadCall(operation.kind) && operation.buffer_file == kAnonymousBuffer;
     if (sees) Observe(operation, slot.id, slot.buffer, result.bytes);

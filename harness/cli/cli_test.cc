@@ -78,6 +78,9 @@ TEST_F(CliTest, BadUsageIsOneLineAndExitStatusTwo) {
   ExpectUsageError({"nightly", "--time=-5m"}, "--time must be a duration");
   ExpectUsageError({"corpus", "chekc"}, "did you mean 'check'?");
   ExpectUsageError({"kernel", "compar"}, "did you mean 'compare'?");
+  ExpectUsageError({"kernel", "run", "--fs=fat"}, "use xfs, ext4, btrfs, gfs2 or ocfs2");
+  ExpectUsageError({"kernel", "run", "--directory=none"}, "cannot use directory 'none'");
+  ExpectUsageError({"kernel", "run", "--workload=none"}, "none: cannot open");
   ExpectUsageError({"replay", "none.txtpb"}, "none.txtpb: cannot open: No such file or directory");
   ExpectUsageError({"replay", "."}, "no corpus entry (*.txtpb) in this folder");
 }
