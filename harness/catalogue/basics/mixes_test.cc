@@ -120,7 +120,8 @@ TEST_P(CleanFileSystemTest, NothingIsFoundWithFaults) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OperationsMix, CleanFileSystemTest,
-                         ::testing::Values("ext4", "xfs-dax", "bcachefs-repaired", "btrfs", "nfs", "gfs2", "ocfs2"), [](const auto& info) {
+                         ::testing::Values("ext4", "xfs-dax", "bcachefs-repaired", "btrfs", "nfs", "gfs2", "ocfs2"),
+                         [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) c = c == '-' ? '_' : c;
                            return name;
