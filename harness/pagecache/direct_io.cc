@@ -223,13 +223,15 @@ void DirectIo::SubmitWrites(Result* result) {
   }
 }
 
-// Under the extent lock. Other direct I/O may still use the block that a copy on write replaces, so the allocator will not reuse
-// it at once.
+// Under the extent lock. Of a write that failed in part no new block becomes readable: behind the end of file it would show when
+// the file grows. Other direct I/O may still use the block that a copy on write replaces, so the allocator will not reuse it at
+// once.
 void DirectIo::EndSegment(DirectSegment& segment) {
   Extent& extent = inode_.extents[segment.file_page];
   const bool written = segment.submitted && !segment.failed;
   if (!segment.cow) {
-    if (written && extent.kind == ExtentKind::kUnwritten) extent.kind = ExtentKind::kWritten;
+    const bool all = std::none_of(segments_.begin(), segments_.end(), [](const DirectSegment& s) { return s.failed; });
+    if (written && all && extent.kind == ExtentKind::kUnwritten) extent.kind = ExtentKind::kWritten;
     return;
   }
   --inode_.cow_blocks;

@@ -142,6 +142,19 @@ TEST_F(FaultsTest, ATornDirectWriteIsAnErrorAndShowsNothingOfANewBlock) {
   });
 }
 
+// Its first block has been written and lies behind the end of file, as before.
+TEST_F(FaultsTest, ADirectWriteThatFailsInPartShowsNothingOfItsNewBlocks) {
+  Begin({ChoiceKind::kIoError});
+  InTask([this] {
+    Answer(ChoiceKind::kIoError, {0, 1});
+    EXPECT_EQ(world_->DirectWrite(*mm_, At(a(), 12, 8, Stamps(StampKind::kDirect, 1, 12, 8, 1))).error, Error::kIo);
+    EXPECT_EQ(a().i_size, 12u);
+    EXPECT_EQ(Extent(a(), 3), ExtentKind::kUnwritten);
+    EXPECT_EQ(world_->Truncate(a(), 16).error, Error::kOk);
+    EXPECT_THAT(Seen(a(), 12, 4), Each(Stamp::Zero()));
+  });
+}
+
 TEST_F(FaultsTest, AFailedCopyOnWriteLeavesTheSharedBlockInItsPlace) {
   Begin({ChoiceKind::kIoError, ChoiceKind::kIoTorn});
   InTask([this] {
