@@ -240,6 +240,8 @@ std::vector<BugEntry> MakeTable() {
        "protocols 1.4.2 step 3", "an extending write fails after i_size has grown"},
       {"B99", "fill-error-retries-forever", {}, "livelock", "liveness", "no",
        "protocols 3F", "a page that cannot be read is tried for ever"},
+      {"grant-before-replay", "grant-before-replay", {}, "lost size", "data", "no",
+       "protocols 2.6, 2.11", "a survivor is granted a dead node's lock before that node's journal is replayed"},
       {"naive-order", "naive-order", {}, "deadlock", "wait-for graph, order", "yes",
        "", "each philosopher takes the left fork first"},
       {"six-intent-order", "six-intent-order", {}, "deadlock", "wait-for graph, order", "yes",

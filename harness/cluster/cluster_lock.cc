@@ -35,9 +35,10 @@ bool ClusterLock::HeldByCurrent() const {
 
 ClusterLock::Next ClusterLock::Decide(DlmMode mode) const {
   const bool covered = granted_ != kNoDlmMode && Covers(granted_, mode);
-  if (Has(kBusy) && !covered) return Next::kWait;
+  if (Has(kBusy) && (!covered || (bugs_.admits_while_blocked && action_ == Action::kDownconvert))) return Next::kWait;
   if (Has(kUpconvertFinishing) && covered) return Next::kTake;
-  if (Has(kBlocked) && !Covers(HighestCompatible(blocking_), mode)) return Next::kWait;
+  const bool admits = covered && bugs_.admits_while_blocked;
+  if (Has(kBlocked) && !admits && !Covers(HighestCompatible(blocking_), mode)) return Next::kWait;
   return covered ? Next::kTake : Next::kPost;
 }
 
@@ -49,6 +50,8 @@ ClusterLockStatus ClusterLock::Lock(DlmMode mode, ClusterLockOptions options, lo
   if (HeldByCurrent() && !bugs_.no_holder_tracking) return Nest(mode);
   if (waits) dlm_.NoteAcquire(resource_, mode, false, site);
   bool posted = false;
+  bool posted_conversion = false;
+  int conversions_lost = 0;
   uint64_t grants = grants_;  // when it posted
   for (;;) {
     const Next next = Decide(mode);
@@ -56,9 +59,11 @@ ClusterLockStatus ClusterLock::Lock(DlmMode mode, ClusterLockOptions options, lo
     if (next == Next::kPost) {
       if (posted && options.no_queue) return GiveUp(false, waits, site);
       const bool lost = posted && grants != grants_;  // granted, and given down before this task could take it
+      if (lost && posted_conversion) most_lost_ = std::max(most_lost_, ++conversions_lost);
       posted = true;
       grants = grants_;
-      Post(mode, granted_ == kNoDlmMode ? Action::kAttach : Action::kConvert, options.no_queue, false);
+      posted_conversion = granted_ != kNoDlmMode;
+      Post(mode, posted_conversion ? Action::kConvert : Action::kAttach, options.no_queue, false);
       if (lost) scheduler_.NoteRetry(RetryReason::kOther, static_cast<uint64_t>(mode), site);
       continue;
     }
@@ -110,7 +115,9 @@ void ClusterLock::Take(DlmMode mode) {
   LD_CHECK(Covers(granted_, mode), absl::StrCat("a user is let in: ", ToString()));
   holders_.push_back({scheduler_.current(), mode, /*nested=*/false});
   Clear(kUpconvertFinishing);
-  if (Has(kBlocked)) worker_.Kick();
+  if (!Has(kBlocked)) return;
+  if (Conflicts(mode, blocking_)) most_admitted_ = std::max(most_admitted_, ++admitted_);
+  worker_.Kick();
 }
 
 void ClusterLock::Refresh(lockdep::Site site) {
@@ -230,6 +237,7 @@ void ClusterLock::OnGranted() {
 }
 
 void ClusterLock::OnBast(DlmMode mode) {
+  if (!Has(kBlocked)) admitted_ = 0;
   const bool lower = !Has(kBlocked) || !Covers(HighestCompatible(mode), HighestCompatible(blocking_));
   Set(kBlocked);
   if (lower) {
@@ -267,6 +275,7 @@ bool ClusterLock::GiveDown() {
     bool changed = false;
     if (user_.downconvert && !RunDownconvertHook(&changed)) return false;
     if (changed) continue;
+    if (bugs_.admits_while_blocked && (HasConflictingUsers() || Has(kRefreshing))) continue;
     const DlmMode new_mode = HighestCompatible(blocking_);
     if (!Covers(granted_, new_mode) || granted_ == new_mode) {  // it was given down already
       blocking_ = kDlmNull;

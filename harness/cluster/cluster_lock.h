@@ -94,6 +94,9 @@ struct ClusterLockUser {
 
 // The historical mistakes of the glue.
 struct ClusterLockBugs {
+  // B48: who finds the lock in a mode that will do gets it although another node waits. The worker keeps users out only at the last
+  // moment: the hook drops the pages, and if somebody has come meanwhile, again.
+  bool admits_while_blocked = false;
   bool no_upconvert_finishing = false;  // B56
   bool nonblock_abandons_busy = false;  // B57
   bool no_holder_tracking = false;      // B58
@@ -124,9 +127,14 @@ class ClusterLock : public Waitable {
   DlmMode blocking_mode() const { return blocking_; }
   bool blocked() const { return Has(kBlocked); }
   bool busy() const { return Has(kBusy); }
+  bool fresh() const { return !Has(kNeedsRefresh); }  // what it protects has been brought up to date
   bool HeldByCurrent() const;
   int users() const { return static_cast<int>(holders_.size()); }
   ResourceId resource() const { return resource_; }
+  // How many users at most were let in while one request of another node waited; and how many conversions at most were granted and
+  // given away again before the call that had asked for them took one. What the oracle of B48, and of B56, looks at.
+  int most_admitted_while_blocked() const { return most_admitted_; }
+  int most_conversions_lost() const { return most_lost_; }
   std::string ToString() const;  // "inode lock 3 on node 1: PR, BLOCKED by EX, 1 user"
   // The mode is what the lock manager says; users' modes are covered. What is wrong, if anything.
   std::optional<std::string> FindBrokenInvariant() const;
@@ -193,6 +201,9 @@ class ClusterLock : public Waitable {
   bool canceling_ = false;
   bool dropping_ = false;  // waits for the worker to have done with the lock
   uint64_t grants_ = 0;  // of requests for more
+  int admitted_ = 0;     // since it was BLOCKED
+  int most_admitted_ = 0;
+  int most_lost_ = 0;
   int64_t granted_at_ns_ = 0;  // the last of them
   TaskId refresher_ = kNoTask;
   std::vector<Holder> holders_;

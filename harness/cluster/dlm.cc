@@ -19,7 +19,7 @@ ResourceId Dlm::NewResource(const ResourceOptions& options) {
   Simulation& sim = cluster_.sim();
   resource.map = sim.validator().NewMap(options.lock_class, options.name, options.number, options.order_key);
   resource.id = sim.scheduler().NewObject(options.name, options.number);
-  resource.state = LockMaster(options_.detect_conversion_deadlock);
+  resource.state = LockMaster(options_.detect_conversion_deadlock, options_.null_queues);
   const NodeId turn{static_cast<uint8_t>(1 + Index(id) % static_cast<size_t>(cluster_.nodes()))};
   resource.master = options.master == kNoNode ? turn : options.master;
   while (!cluster_.alive(resource.master)) resource.master = NextNode(resource.master);
@@ -143,7 +143,7 @@ void Dlm::OnMasterMessage(const Delivery& delivery, Resource& resource) {
   Outbox out;
   if (delivery.message.kind == MessageKind::kReport || delivery.message.kind == MessageKind::kPurge) {
     OnRecoveryMessage(delivery, resource, &out);
-  } else if (resource.recovering()) {
+  } else if (Recovering(resource)) {
     resource.deferred.push_back(delivery);
   } else {
     Decide(delivery, resource, &out);
@@ -191,7 +191,7 @@ void Dlm::AppendBlockers(NodeId node, ResourceId id, TaskId waiter, Blockers* ou
     out->Add(at.holder);
     return;
   }
-  if (at.requested == kNoDlmMode || resource.recovering() || cluster_.network().HasPending(id)) return;
+  if (at.requested == kNoDlmMode || Recovering(resource) || cluster_.network().HasPending(id)) return;
   const uint32_t nodes = resource.state.NodesInTheWay(node);
   for (size_t other = 1; other <= kNodesMax; ++other) {
     if ((nodes >> other & 1) == 0) continue;
@@ -284,7 +284,7 @@ std::optional<std::string> Dlm::FindIncompatibleGrant() const {
     PerNode<DlmMode> have;
     have.fill(kNoDlmMode);
     for (uint8_t node = 1; node <= cluster_.nodes(); ++node) {
-      if (cluster_.alive(NodeId{node})) have[node] = resource.ends[node].granted;
+      if (cluster_.alive(NodeId{node})) have[node] = resource.ends[node].kept();
     }
     const auto by_nodes = LockMaster::FindIncompatible(have);
     const auto by_master = resource.state.FindIncompatible();
@@ -299,7 +299,7 @@ std::optional<std::string> Dlm::FindIncompatibleGrant() const {
 std::string Dlm::ToString(ResourceId id) const {
   const Resource& resource = *resources_[Index(id)];
   return absl::StrCat(resource.map.InstanceName(), ", master ", Index(resource.master), ": ", resource.state.ToString(),
-                      resource.recovering() ? ", recovering" : "");
+                      Recovering(resource) ? ", recovering" : "");
 }
 
 }  // namespace ordeal

@@ -8,7 +8,8 @@
 //
 // Giving down (a Request for a mode that the granted one covers) and Unlock need no consent: the node has the lower mode at once,
 // the AST follows. When a node dies its locks and requests vanish; who mastered a resource is replaced by the next node alive,
-// to which the survivors report what they have and wait for. Until all have, the resource grants nothing.
+// to which the survivors report what they have and wait for. Until all have, the resource grants nothing; none does until a file
+// system that has a journal to replay has done so (DlmOptions::waits_for_replay).
 //
 // Who waits for whom: a request under way, or a message about the resource that somebody still has to deal with, is progress.
 // Otherwise the requester waits for each node in its way, and that means the tasks which its DlmUser::append_blockers names (the
@@ -41,6 +42,11 @@ namespace ordeal {
 
 struct DlmOptions {
   bool detect_conversion_deadlock = true;  // false: two nodes that both convert PR to EX wait for each other
+  // A conversion from NL, which keeps nobody waiting, queues as a new request does (as o2dlm has it, and fs/dlm if asked: QUECVT).
+  // False: it is granted at once if it can be, so that two nodes that share a lock in turn keep a third one out for ever.
+  bool null_queues = false;
+  // After a death nothing at all is granted until its user has recovered what the dead node protected by its locks (ReplayDone).
+  bool waits_for_replay = false;
 };
 
 struct ResourceOptions {
@@ -89,7 +95,9 @@ class Dlm {
   Lvb& lvb(NodeId node, ResourceId resource) { return end(node, resource).lvb; }
   bool lvb_valid(NodeId node, ResourceId resource) const { return end(node, resource).lvb_valid; }
   NodeId master(ResourceId resource) const { return resources_[Index(resource)]->master; }
-  bool recovering(ResourceId resource) const { return resources_[Index(resource)]->recovering(); }
+  bool recovering(ResourceId resource) const { return Recovering(*resources_[Index(resource)]); }
+  // Of DlmOptions::waits_for_replay: once for each death. By any task.
+  void ReplayDone();
 
   // --- waiting ---
 
@@ -104,7 +112,8 @@ class Dlm {
   // For the current task, on its node: from no lock to `mode` and back. One task of a node at a time has it so; others queue.
   DlmStatus Lock(ResourceId resource, DlmMode mode, RequestOptions options = {},
                  lockdep::Site site = lockdep::Site::Here());
-  // While held: to another mode. What was held stays held unless it is kGranted.
+  // While held: to another mode. What was held stays held unless it is kGranted (or the master died during a conversion between PR
+  // and CW: then it is NL).
   DlmStatus Convert(ResourceId resource, DlmMode mode, RequestOptions options = {},
                     lockdep::Site site = lockdep::Site::Here());
   void Unlock(ResourceId resource, lockdep::Site site = lockdep::Site::Here());
@@ -130,6 +139,13 @@ class Dlm {
     void AppendBlockers(TaskId waiter, Blockers* out) const override { dlm->AppendBlockers(node, resource, waiter, out); }
     std::optional<lockdep::LockClassId> lock_class() const override { return dlm->lock_class(resource); }
 
+    // What it has for certain. Who converts between PR and CW may have the other one already, without having heard of it, and
+    // others beside it what goes together with that (fs/dlm: middle conversions).
+    DlmMode kept() const {
+      const bool middle = requested != kNoDlmMode && granted != kNoDlmMode && !Covers(requested, granted);
+      return middle ? lockdep::kDlmNull : granted;
+    }
+
     Dlm* dlm = nullptr;
     NodeId node = kNoNode;
     ResourceId resource{};
@@ -148,7 +164,7 @@ class Dlm {
     TaskQueue local_waiting;    // for the holder
   };
   struct Resource {
-    bool recovering() const { return reports_awaited != 0 || purges_awaited != 0; }
+    bool relearning() const { return reports_awaited != 0 || purges_awaited != 0; }
 
     lockdep::LockMap map;
     ObjectId id = kNoObject;
@@ -176,6 +192,8 @@ class Dlm {
   void Decide(const Delivery& delivery, Resource& resource, Outbox* out);
   void SendAnswers(ResourceId id, const Outbox& out);
 
+  bool Recovering(const Resource& resource) const { return resource.relearning() || replays_awaited_ > 0; }
+
   // dlm_recovery.cc
   void OnDeath(NodeId dead);
   void Remaster(ResourceId id, Resource& resource, NodeId dead);
@@ -184,6 +202,7 @@ class Dlm {
 
   Cluster& cluster_;
   const DlmOptions options_;
+  int replays_awaited_ = 0;
   std::vector<std::unique_ptr<Resource>> resources_;
 };
 

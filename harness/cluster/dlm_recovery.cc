@@ -14,6 +14,7 @@ constexpr uint32_t Bit(NodeId node) { return uint32_t{1} << Index(node); }
 
 // The network has dropped what the dead sent and was to receive.
 void Dlm::OnDeath(NodeId dead) {
+  if (options_.waits_for_replay) ++replays_awaited_;
   for (size_t i = 0; i < resources_.size(); ++i) {
     Resource& resource = *resources_[i];
     const ResourceId id{static_cast<uint16_t>(i)};
@@ -34,14 +35,15 @@ void Dlm::Remaster(ResourceId id, Resource& resource, NodeId dead) {
   do {
     resource.master = NextNode(resource.master);
   } while (!cluster_.alive(resource.master));
-  resource.state = LockMaster(options_.detect_conversion_deadlock);
+  resource.state = LockMaster(options_.detect_conversion_deadlock, options_.null_queues);
   resource.deferred.clear();  // the dead master had them; who sent them reports
   resource.purges_awaited = 0;
   resource.reports_awaited = 0;
   for (uint8_t n = 1; n <= cluster_.nodes(); ++n) {
     const NodeId node{n};
     if (node == dead || !cluster_.alive(node)) continue;
-    const End& at = resource.ends[n];
+    End& at = resource.ends[n];
+    at.granted = at.kept();
     Message report{.kind = MessageKind::kReport, .resource = id, .mode = at.requested, .granted = at.granted};
     report.no_queue = at.no_queue;
     report.cancel = at.canceled;
@@ -73,7 +75,20 @@ void Dlm::OnRecoveryMessage(const Delivery& delivery, Resource& resource, Outbox
       resource.deferred.push_back(cancel);
     }
   }
-  if (!resource.recovering()) FinishRecovery(resource, out);
+  if (!Recovering(resource)) FinishRecovery(resource, out);
+}
+
+// What came meanwhile is decided by each master, as if it came now.
+void Dlm::ReplayDone() {
+  LD_CHECK(replays_awaited_ > 0, "a replay that nobody waits for");
+  if (--replays_awaited_ > 0) return;
+  for (size_t i = 0; i < resources_.size(); ++i) {
+    Resource& resource = *resources_[i];
+    if (resource.relearning()) continue;
+    Outbox out;
+    FinishRecovery(resource, &out);
+    SendAnswers(ResourceId{static_cast<uint16_t>(i)}, out);
+  }
 }
 
 void Dlm::FinishRecovery(Resource& resource, Outbox* out) {

@@ -99,6 +99,66 @@ TEST_F(RecoveryTest, NothingIsGrantedUntilRecoveryIsOver) {
   EXPECT_EQ(end.kind, RunEndKind::kCompleted);
 }
 
+// With a journal to replay no resource grants anything before the end of it, also one that the dead had no part in.
+TEST_F(RecoveryTest, NothingIsGrantedUntilTheReplayIsDone) {
+  for (const bool waits : {true, false}) {
+    dlm_options_.waits_for_replay = waits;
+    QuietSource quiet;
+    bool replayed = false;
+    int granted_before = 0;
+    int granted = 0;
+    const RunEnd end = Run(quiet, [&] {
+      const ResourceId locks[] = {NewResource(1, kN1), NewResource(2, kN2), NewResource(3, kN3)};
+      cluster().Spawn(kN1, "holder", [&, lock = locks[1]] {
+        dlm().Lock(lock, kEX);
+        SleepTicks(100);
+      });
+      for (const ResourceId lock : locks) {
+        cluster().Spawn(kN2, "survivor", [&, lock] {
+          SleepTicks(2);
+          ASSERT_EQ(dlm().Lock(lock, kEX), DlmStatus::kGranted);
+          granted_before += !replayed;
+          ++granted;
+          dlm().Unlock(lock);
+        });
+      }
+      cluster().Spawn(kN3, "recovery", [&] {
+        SleepTicks(1);
+        Kill(kN1);
+        SleepTicks(5);
+        replayed = true;
+        if (waits) dlm().ReplayDone();
+      });
+    });
+    EXPECT_EQ(end.kind, RunEndKind::kCompleted) << scheduler().DescribeTasks();
+    EXPECT_EQ(granted, 3);
+    EXPECT_EQ(granted_before, waits ? 0 : 3);
+  }
+}
+
+// Goal: who converts between PR and CW may have been granted it without knowing, and another node beside it, when the master dies.
+// Method: node 3 has PR and is granted CW by the master, node 1; node 2 is granted CW and hears of it; the master dies before
+// node 3 does. The two have then told the new master CW and PR, which do not go together.
+TEST_F(RecoveryTest, AConversionBetweenSharedAndConcurrentWriteSurvivesItsMaster) {
+  faults_ = {ChoiceKind::kMessageDelay};
+  RandomWalk walk(3);
+  for (int run = 0; run < 2000; ++run) {
+    const RunEnd end = Run(walk, [&] {
+      const ResourceId lock = NewResource(1, kN1);
+      cluster().Spawn(kN3, "converter", [&, lock] {
+        Get(kN3, lock, kPR);
+        cluster().Spawn(kN2, "other", [&, lock] { ASSERT_EQ(Get(kN2, lock, kCW), DlmStatus::kGranted); });
+        ASSERT_EQ(Get(kN3, lock, kCW), DlmStatus::kGranted);
+      });
+      cluster().Spawn(kN2, "killer", [&] {
+        Pause(static_cast<int>(run_ % 60));
+        cluster().Kill(kN1);
+      });
+    });
+    ASSERT_EQ(end.kind, RunEndKind::kCompleted) << run << "\n" << scheduler().DescribeTasks();
+  }
+}
+
 TEST_F(RecoveryTest, AResourceThatTheDeadHadNoPartInIsNotDisturbed) {
   QuietSource quiet;
   Run(quiet, [&] {

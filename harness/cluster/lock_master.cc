@@ -54,7 +54,8 @@ void LockMaster::Refuse(NodeId node, DlmMode mode, DlmStatus status, Outbox* out
 
 void LockMaster::Request(NodeId node, DlmMode mode, bool no_queue, Outbox* out) {
   LD_CHECK(!IsWaiting(node), "a node has one request on a resource at a time");
-  const bool converts = granted_[Index(node)] != kNoDlmMode;
+  const bool from_null = granted_[Index(node)] == lockdep::kDlmNull && null_queues_;
+  const bool converts = granted_[Index(node)] != kNoDlmMode && !from_null;
   const bool passes = converts || mode == lockdep::kDlmNull || (converting_.empty() && waiting_.empty());
   if (passes && GoesTogether(node, mode)) {
     Grant(node, mode, out);

@@ -34,7 +34,8 @@ using Outbox = std::vector<Answer>;
 
 class LockMaster {
  public:
-  explicit LockMaster(bool detects_conversion_deadlock = true) : detects_(detects_conversion_deadlock) {
+  explicit LockMaster(bool detects_conversion_deadlock = true, bool null_queues = false)
+      : detects_(detects_conversion_deadlock), null_queues_(null_queues) {
     granted_.fill(kNoDlmMode);
   }
 
@@ -79,6 +80,7 @@ class LockMaster {
   void AddHoldersInTheWay(const Waiter& waiter, uint32_t* nodes) const;
 
   bool detects_;
+  bool null_queues_;  // DlmOptions::null_queues
   PerNode<DlmMode> granted_;
   std::vector<Waiter> converting_;
   std::vector<Waiter> waiting_;

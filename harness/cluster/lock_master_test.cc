@@ -67,6 +67,24 @@ TEST_F(LockMasterTest, GrantsWhatTheModeTableAllowsAndNothingElse) {
   }
 }
 
+// Two nodes that give PR down and want it again keep a third one from EX, unless who has NL queues.
+TEST_F(LockMasterTest, AConversionFromNullPassesWhoWaitsUnlessItQueues) {
+  for (const bool queues : {false, true}) {
+    master_ = LockMaster(true, queues);
+    Request(kN1, kPR);
+    Request(kN2, kNL);
+    EXPECT_THAT(Request(kN3, kEX), ElementsAre("1 blocking EX"));
+    if (queues) {
+      EXPECT_THAT(Request(kN2, kPR), IsEmpty());
+      EXPECT_THAT(Lower(kN1, kNL), ElementsAre("3 granted EX", "3 blocking PR"));
+      EXPECT_THAT(Lower(kN3, kPR), ElementsAre("2 granted PR"));
+    } else {
+      EXPECT_THAT(Request(kN2, kPR), ElementsAre("2 granted PR", "2 blocking EX"));
+      EXPECT_THAT(Lower(kN1, kNL), IsEmpty());
+    }
+  }
+}
+
 TEST_F(LockMasterTest, NewRequestsDoNotPassEachOther) {
   Request(kN1, kPR);
   EXPECT_THAT(Request(kN2, kEX), ElementsAre("1 blocking EX"));

@@ -36,7 +36,7 @@ DataViolation Violation(const History& history, const FinalState& state, uint32_
 
 }  // namespace
 
-BlockShadow::BlockShadow(const History& history) : initial_cells_(history.initial_cells) {
+BlockShadow::BlockShadow(const History& history) : history_(history), initial_cells_(history.initial_cells) {
   for (size_t i = 0; i < history.events.size(); ++i) AddEvent(static_cast<int>(i), history.events[i]);
 }
 
@@ -54,6 +54,16 @@ void BlockShadow::AddWritten(Change change, const OperationEvent& event) {
   changes_.push_back(change);
 }
 
+// By a machine that died before it gave what it had written a block.
+bool BlockShadow::WasReservedOnly(const OperationEvent& event) const {
+  const FileOperation& operation = event.operation;
+  if (!IsWriteCall(operation.kind) && operation.kind != FileOperationKind::kStore) return false;
+  for (uint32_t i = 0; i < operation.length_cells; ++i) {
+    if (MayBeLost(history_, event, operation.file, operation.offset_cells + i)) return true;
+  }
+  return false;
+}
+
 void BlockShadow::AddEvent(int index, const OperationEvent& event) {
   const FileOperation& operation = event.operation;
   if (event.error == kInvalidArgument) return;
@@ -61,7 +71,7 @@ void BlockShadow::AddEvent(int index, const OperationEvent& event) {
   change.file = operation.file;
   change.first = PageOf(operation.offset_cells);
   change.end = PagesFor(operation.offset_cells + operation.length_cells);
-  change.certain = event.error == 0 && event.end != kUnfinished;
+  change.certain = event.error == 0 && event.end != kUnfinished && !WasReservedOnly(event);
   change.event = index;
   change.start_sequence = event.start;
   change.end_sequence = event.end;

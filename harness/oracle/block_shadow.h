@@ -37,10 +37,12 @@ class BlockShadow {
     uint64_t start_sequence = 0;
     uint64_t end_sequence = 0;
   };
+  bool WasReservedOnly(const OperationEvent& event) const;
   void AddEvent(int index, const OperationEvent& event);
   void AddWritten(Change change, const OperationEvent& event);
   bool Stands(const Change& change, uint32_t page) const;
 
+  const History& history_;
   std::vector<Change> changes_;
   std::vector<uint32_t> initial_cells_;
 };

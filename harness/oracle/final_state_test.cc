@@ -45,6 +45,32 @@ TEST(FinalStateTest, AWriteThatIsNowhereIsLost) {
   EXPECT_THAT(past.Signatures(), ElementsAre("lost-write: final read vs write"));
 }
 
+// What was only in the cache of a machine that has died may be lost; what it had synced, or another one had written, may not.
+TEST(FinalStateTest, AWriteThatDiedWithItsMachineMayBeLostUnlessItWasSynced) {
+  const CellValue old = Initial(0);
+  const auto signatures = [&](bool synced, uint32_t writer, uint32_t dead, uint32_t lost_from) {
+    Past past;
+    past.Add(FileOperationKind::kWrite, 0, 4, 1, 2).task = writer;
+    if (synced) past.Add(FileOperationKind::kFsync, 0, 0, 3, 4).task = writer;
+    past.history.losses = {{.file = 0, .first_cell = lost_from, .end_cell = 8, .sequence = 5, .tasks = uint64_t{1} << dead}};
+    past.history.final_states = {Quiet(old, old, old, old)};
+    return past.Signatures();
+  };
+  EXPECT_THAT(signatures(false, 1, 1, 0), IsEmpty());
+  EXPECT_THAT(signatures(true, 1, 1, 0), ElementsAre("lost-write: final read vs write"));
+  EXPECT_THAT(signatures(false, 1, 2, 0), ElementsAre("lost-write: final read vs write")) << "a survivor wrote it";
+  EXPECT_THAT(signatures(false, 1, 1, 4), ElementsAre("lost-write: final read vs write")) << "that page was clean";
+}
+
+// Lost means as it was before, not anything.
+TEST(FinalStateTest, WhatDiedWithItsMachineLeavesNothingForeign) {
+  Past past;
+  past.Add(FileOperationKind::kWrite, 0, 4, 1, 2).task = 1;
+  past.history.losses = {{.file = 0, .first_cell = 0, .end_cell = 8, .sequence = 5, .tasks = 2}};
+  past.history.final_states = {Quiet(Poison(), Poison(), Poison(), Poison())};
+  EXPECT_THAT(past.Signatures(), ElementsAre("exposure: final read"));
+}
+
 TEST(FinalStateTest, AWriteThatVanishesWithTheCacheIsLost) {
   Past past;
   past.Add(FileOperationKind::kWrite, 0, 4, 1, 2);

@@ -1,5 +1,7 @@
 #include "harness/oracle/history.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace ordeal {
@@ -53,6 +55,26 @@ std::string ToString(const OperationEvent& event) {
   const std::string site = ToString(event.site);
   if (!site.empty()) absl::StrAppend(&text, " [", site, "]");
   return text;
+}
+
+namespace {
+
+// A later fsync of the same machine has promised the event's result.
+bool Synced(const History& history, const OperationEvent& event, uint32_t file, const CacheLoss& loss) {
+  if (event.operation.kind == FileOperationKind::kSyncWrite && event.operation.file == file) return true;
+  return std::any_of(history.events.begin(), history.events.end(), [&](const OperationEvent& sync) {
+    return sync.operation.kind == FileOperationKind::kFsync && sync.operation.file == file && sync.error == 0 &&
+           (loss.tasks >> sync.task & 1) != 0 && sync.start > event.end && sync.end < loss.sequence;
+  });
+}
+
+}  // namespace
+
+bool MayBeLost(const History& history, const OperationEvent& event, uint32_t file, uint32_t cell) {
+  return std::any_of(history.losses.begin(), history.losses.end(), [&](const CacheLoss& loss) {
+    return loss.file == file && loss.first_cell <= cell && cell < loss.end_cell && (loss.tasks >> event.task & 1) != 0 &&
+           event.end < loss.sequence && !Synced(history, event, file, loss);
+  });
 }
 
 }  // namespace ordeal

@@ -89,6 +89,16 @@ struct ReportedError {
   uint64_t sequence = 0;
 };
 
+// A machine has died: what its tasks have written into these cells was in its cache only, and may be lost, unless a later fsync of
+// theirs has ended well. Seen or not, it obliges nobody.
+struct CacheLoss {
+  uint32_t file = 0;
+  uint32_t first_cell = 0;
+  uint32_t end_cell = 0;
+  uint64_t sequence = 0;  // of the death
+  uint64_t tasks = 0;     // bit i: OperationEvent::task i
+};
+
 // Whether a page of a file has a block on the device.
 enum class PageSpace : uint8_t { kUnknown = 0, kHole = 1, kAllocated = 2 };
 
@@ -119,6 +129,7 @@ struct History {
   std::vector<uint32_t> initial_cells;  // initial size of each file
   std::vector<OperationEvent> events;
   std::vector<ReportedError> errors;
+  std::vector<CacheLoss> losses;
   std::vector<FinalState> final_states;
   // The parts of each kMixture: real memory is copied word by word, so that a reader may meet two writers in one cell. Each part
   // must be allowed there. The model copies cells whole and has none.
@@ -130,10 +141,14 @@ struct History {
     initial_cells.clear();
     events.clear();
     errors.clear();
+    losses.clear();
     final_states.clear();
     mixtures.clear();
   }
 };
+
+// The event's mutation of the cell was in a cache that is gone.
+bool MayBeLost(const History& history, const OperationEvent& event, uint32_t file, uint32_t cell);
 
 // "operation 3 of task 1: read file 0 cells [0, 4), from 5 to 9, completed 4 [read.cc:12]".
 std::string ToString(const OperationEvent& event);

@@ -84,7 +84,11 @@ const std::vector<Version>& VersionTable::of(CellAt at) const {
 }
 
 void VersionTable::Add(CellAt at, Version version) {
-  if (at.cell < files_[at.file].cells) lists_[files_[at.file].first + at.cell].push_back(version);
+  if (at.cell >= files_[at.file].cells) return;
+  if (version.certain && !history_->losses.empty()) {
+    version.certain = !MayBeLost(*history_, history_->events[static_cast<size_t>(version.event)], at.file, at.cell);
+  }
+  lists_[files_[at.file].first + at.cell].push_back(version);
 }
 
 void VersionTable::AddSizeChanges(const OperationEvent& event) {
@@ -94,7 +98,10 @@ void VersionTable::AddSizeChanges(const OperationEvent& event) {
   if (IsWriteCall(operation.kind)) {
     const uint32_t sure = operation.offset_cells + (ok ? event.completed_cells : 0);
     const uint32_t most = operation.offset_cells + operation.length_cells;
-    if (ok && event.completed_cells > 0) sizes_.push_back({operation.file, sure, event.start, event.end, true, false});
+    if (ok && event.completed_cells > 0) {
+      const bool stays = !MayBeLost(*history_, event, operation.file, sure - 1);
+      sizes_.push_back({operation.file, sure, event.start, event.end, stays, false});
+    }
     if (most > sure) sizes_.push_back({operation.file, most, event.start, event.end, false, false});
   } else if (CutsFile(operation.kind)) {
     sizes_.push_back({operation.file, operation.offset_cells, event.start, event.end, ok, true});

@@ -27,6 +27,8 @@ void BlockDevice::Reset() {
   }
   touched_ = 1;
   pending_.clear();
+  submitted_ = 0;
+  completing_ = 0;
   bad_.clear();
 }
 
@@ -48,6 +50,7 @@ void BlockDevice::Submit(Request request) {
     request.ready_at_ns = world_->scheduler().now_ns() + kDelaySteps[answer] * kStepNs;
   }
   if (world_->task().plug > 0) request.plugged_by = world_->scheduler().current();
+  request.number = ++submitted_;
   pending_.push_back(request);
   world_->scheduler().Wake(daemon_);
 }
@@ -75,6 +78,11 @@ bool BlockDevice::HasWriteInFlight(uint32_t block) const {
   return std::any_of(pending_.begin(), pending_.end(), [&](const Request& r) {
     return r.block == block && (r.kind == RequestKind::kWriteback || r.kind == RequestKind::kDirectWrite);
   });
+}
+
+bool BlockDevice::HasPendingUpTo(uint64_t number) const {
+  const bool completing = completing_ != 0 && completing_ <= number;
+  return completing || std::any_of(pending_.begin(), pending_.end(), [&](const Request& r) { return r.number <= number; });
 }
 
 size_t BlockDevice::CountReady() const {
@@ -115,7 +123,9 @@ void BlockDevice::Serve() {
     const size_t position = NthReady(pick);
     Request request = pending_[position];
     pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(position));
+    completing_ = request.number;
     Complete(request);
+    completing_ = 0;
   }
 }
 

@@ -61,6 +61,7 @@ struct Request {
   bool* failed = nullptr;
   void (*end_io)(World&, Request&, bool error) = nullptr;
   int64_t ready_at_ns = 0;
+  uint64_t number = 0;          // of the order of submission, from 1
   TaskId plugged_by = kNoTask;  // still in that task's plug: the device has it once the task unplugs or sleeps
 };
 
@@ -80,6 +81,9 @@ class BlockDevice {
   const std::vector<Request>& pending() const { return pending_; }
   // The fault of a full device (kDeviceFull): no block is free for who asks now.
   bool Full();
+  // How many requests have been submitted; and whether one of the first `number` of them has not completed.
+  uint64_t submitted() const { return submitted_; }
+  bool HasPendingUpTo(uint64_t number) const;
   // A write to `block` has been submitted and has not completed.
   bool HasWriteInFlight(uint32_t block) const;
 
@@ -95,6 +99,8 @@ class BlockDevice {
   uint32_t touched_ = 0;  // blocks that Reset must restore
   std::vector<uint32_t> bad_;  // B99 only: blocks that fail for ever, once they have
   std::vector<Request> pending_;
+  uint64_t submitted_ = 0;
+  uint64_t completing_ = 0;  // the number of the request that is being completed; 0: none
   World* world_ = nullptr;
   TaskId daemon_ = kNoTask;
   ObjectId id_ = kNoObject;

@@ -120,6 +120,7 @@ constexpr Row kRows[] = {
     {"B97", Bug::kB97FreezeUnderMmapLock},
     {"B98", Bug::kB98ExposureAtFailedExtend},
     {"B99", Bug::kB99FillErrorRetriesForever},
+    {"grant-before-replay", Bug::kGrantBeforeReplay},
 };
 
 }  // namespace

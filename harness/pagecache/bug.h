@@ -126,6 +126,7 @@ enum class Bug : uint8_t {
   kB97FreezeUnderMmapLock = 97,
   kB98ExposureAtFailedExtend = 98,
   kB99FillErrorRetriesForever = 99,
+  kGrantBeforeReplay = 113,  // not of the catalogue: recovery of a dead node
 };
 
 // "B13b"; null for a number without an entry.

@@ -187,6 +187,8 @@ class FileSystem {
   virtual bool SizeIsKnown(const Inode& inode) const { return true; }
   // get_user_pages without leave to fault looks again under mmap_lock, which it waits for.
   virtual bool NofaultTakesMmapLock() const { return true; }
+  // On a cluster: the task is one of the node's, and ends with it.
+  virtual void BindTask(World& world, TaskId task, int node) const {}
   // Of the file system's own state; called with the page cache's (invariants.h).
   virtual void CheckInvariants(const World& world, std::vector<InvariantViolation>* found) const {}
 

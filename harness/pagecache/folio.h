@@ -33,6 +33,8 @@ struct Folio {
   AddressSpace* mapping = nullptr;
   uint32_t index = 0;
   uint32_t slot = 0;  // in the memory pool
+  int node = 0;       // whose memory it is
+  bool abandoned = false;  // by a node that has died
   bool uptodate = false;
   bool dirty = false;
   bool dirty_tag = false;  // of the page tree: from dirtying until write-back is set, so that a flush misses nothing between

@@ -14,10 +14,16 @@ class Checker {
       : world_(world), quiescent_(moment == CheckMoment::kQuiescent), found_(world.noted()) {}
 
   std::vector<InvariantViolation> Run() {
-    for (int i = 0; i < world_.inodes(); ++i) CheckInode(world_.inode(i));
-    for (int i = 0; i < world_.mms(); ++i) CheckMm(world_.mm(i));
+    for (int i = 0; i < world_.inodes(); ++i) {
+      if (!world_.NodeIsDead(world_.inode(i).node)) CheckInode(world_.inode(i));
+    }
+    for (int i = 0; i < world_.mms(); ++i) {
+      if (!world_.NodeIsDead(world_.mm(i).node)) CheckMm(world_.mm(i));
+    }
     CheckTasks();
-    world_.memory().ForEach([this](const Folio& folio) { CheckFolio(folio); });
+    world_.memory().ForEach([this](const Folio& folio) {
+      if (!world_.NodeIsDead(folio.node)) CheckFolio(folio);
+    });
     CheckBlocks();
     world_.fs().CheckInvariants(world_, &found_);
     return std::move(found_);
@@ -203,6 +209,7 @@ class Checker {
 
   bool DirtyOnSomeNode(const Inode& inode, uint32_t page) const {
     for (int node = 0; node < world_.options().nodes; ++node) {
+      if (world_.NodeIsDead(node)) continue;
       const Folio* folio = world_.OnNode(inode, node).mapping.pages[page];
       if (folio != nullptr && folio->dirty) return true;
     }

@@ -31,10 +31,12 @@ void Memory::Reset(uint32_t folios, bool with_kswapd) {
 
 void Memory::Begin() {
   id_ = world_.scheduler().NewObject("memory");
-  kswapd_ = kNoTask;
-  kswapd_idle_ = false;
-  pressed_ = false;
-  if (with_kswapd_) kswapd_ = world_.scheduler().Spawn("kswapd", [this] { Kswapd(); }, TaskKind::kDaemon);
+  kswapds_.assign(static_cast<size_t>(world_.options().nodes), {});
+  if (!with_kswapd_) return;
+  for (int node = 0; node < world_.options().nodes; ++node) {
+    kswapds_[static_cast<size_t>(node)].task =
+        world_.scheduler().Spawn("kswapd", [this, node] { Kswapd(node); }, TaskKind::kDaemon);
+  }
 }
 
 Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
@@ -43,22 +45,23 @@ Folio* Memory::Allocate(AddressSpace& mapping, uint32_t index, Gfp gfp) {
   const bool memalloc = world_.task().memalloc;  // who reclaims takes what is free, and never reclaims for itself
   if (!memalloc) {
     if (scheduler.ChooseFault(ChoiceKind::kAllocation, 2, id_) == 1) return nullptr;
-    if (scheduler.ChooseFault(ChoiceKind::kMemoryPressure, 2, id_) == 1) Press(enters_fs);
+    if (scheduler.ChooseFault(ChoiceKind::kMemoryPressure, 2, id_) == 1) Press(mapping.host.node, enters_fs);
   }
   for (int attempt = 0; free_.empty(); ++attempt) {
-    WakeKswapd();
+    WakeKswapds();
     if (memalloc || attempt == kAllocationAttempts) return nullptr;
-    if (ReclaimDirectly(enters_fs)) continue;
+    if (ReclaimDirectly(mapping.host.node, enters_fs)) continue;
     if (gfp == Gfp::kNoRetry) return nullptr;
     scheduler.Sleep(kReclaimPauseNs);
   }
   const uint32_t slot = free_.back();
   free_.pop_back();
-  if (low()) WakeKswapd();
+  if (low()) WakeKswapds();
   const uint64_t order_key = (static_cast<uint64_t>(mapping.host.number) << 32) | index;
   Folio& folio = slots_[slot]->emplace(world_.sim(), world_.classes(), ++allocated_total_, order_key);
   folio.slot = slot;
   folio.index = index;
+  folio.node = mapping.host.node;
   return &folio;
 }
 
@@ -85,29 +88,29 @@ bool Memory::MayEnterFs() const {
 }
 
 // Free folios are there, but not for this one: it reclaims one, and kswapd has a round to do.
-void Memory::Press(bool enters_fs) {
-  pressed_ = true;
-  WakeKswapd();
-  ReclaimDirectly(enters_fs);
+void Memory::Press(int node, bool enters_fs) {
+  kswapds_[static_cast<size_t>(node)].pressed = true;
+  WakeKswapds();
+  ReclaimDirectly(node, enters_fs);
 }
 
 // try_to_free_pages.
-bool Memory::ReclaimDirectly(bool enters_fs) {
+bool Memory::ReclaimDirectly(int node, bool enters_fs) {
   world_.task().memalloc = true;
-  const bool reclaimed = ReclaimOne(enters_fs);
+  const bool reclaimed = ReclaimOne(node, enters_fs);
   world_.task().memalloc = false;
   return reclaimed;
 }
 
 // A round of reclaim: one clean folio, or one inode, that nobody uses (which is a choice). False: there was none, or it slipped.
-bool Memory::ReclaimOne(bool enters_fs) {
+bool Memory::ReclaimOne(int node, bool enters_fs) {
   absl::InlinedVector<Folio*, 16> candidates;
   for (Folio* folio : lru_) {
-    const bool idle = folio->refs == 1 + folio->mapcount && folio->pins == 0;
+    const bool idle = folio->node == node && folio->refs == 1 + folio->mapcount && folio->pins == 0;
     if (idle && !folio->dirty && !folio->writeback.is_set() && !folio->lock.locked()) candidates.push_back(folio);
   }
   absl::InlinedVector<Inode*, 4> inodes;
-  if (enters_fs) world_.AppendUnused(&inodes);
+  if (enters_fs) world_.AppendUnused(node, &inodes);
   if (candidates.empty() && inodes.empty()) return false;
   const int pick =
       world_.scheduler().Choose(ChoiceKind::kEviction, static_cast<int>(candidates.size() + inodes.size()), id_);
@@ -123,10 +126,10 @@ bool Memory::ReclaimOne(bool enters_fs) {
 }
 
 // kswapd holds no lock when it starts a round; it writes dirty folios that it can lock at once.
-bool Memory::WriteOne() {
+bool Memory::WriteOne(int node) {
   for (size_t i = 0; i < lru_.size(); ++i) {
     Folio& folio = *lru_[i];
-    if (!folio.dirty || folio.writeback.is_set() || folio.lock.locked()) continue;
+    if (folio.node != node || !folio.dirty || folio.writeback.is_set() || folio.lock.locked()) continue;
     Get(folio);
     const bool locked = folio.lock.TryLock();
     bool started = false;
@@ -143,26 +146,40 @@ bool Memory::WriteOne() {
 }
 
 // Only from its own wait: it may be blocked on a lock, which must not see it come back early.
-void Memory::WakeKswapd() {
-  if (!kswapd_idle_) return;
-  kswapd_idle_ = false;
-  world_.scheduler().Wake(kswapd_);
+void Memory::WakeKswapds() {
+  for (KswapdState& kswapd : kswapds_) {
+    if (!kswapd.idle) continue;
+    kswapd.idle = false;
+    world_.scheduler().Wake(kswapd.task);
+  }
 }
 
-void Memory::Kswapd() {
+void Memory::Abandon(int node) {
+  std::erase_if(lru_, [node](const Folio* folio) { return folio->node == node; });
+  const size_t slots = slots_.size();
+  for (size_t i = 0; i < slots; ++i) {
+    if (!slots_[i]->has_value() || (*slots_[i])->node != node || (*slots_[i])->abandoned) continue;
+    (*slots_[i])->abandoned = true;
+    free_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.push_back(std::make_unique<std::optional<Folio>>());
+  }
+}
+
+void Memory::Kswapd(int node) {
   Scheduler& scheduler = world_.scheduler();
   int fruitless = 0;
   world_.task().memalloc = true;
   for (;;) {
-    if ((!low() && !pressed_) || fruitless == kKswapdRounds) {
+    KswapdState& self = kswapds_[static_cast<size_t>(node)];
+    if ((!low() && !self.pressed) || fruitless == kKswapdRounds) {
       fruitless = 0;
-      kswapd_idle_ = true;
+      self.idle = true;
       scheduler.Block({.kind = OperationKind::kWait, .object = id_});
       continue;
     }
     scheduler.Point(OperationKind::kWait, id_);
-    pressed_ = false;
-    if (ReclaimOne(true) || WriteOne()) {
+    self.pressed = false;
+    if (ReclaimOne(node, true) || WriteOne(node)) {
       fruitless = 0;
       continue;
     }

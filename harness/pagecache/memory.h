@@ -1,6 +1,6 @@
 // The memory pool: a fixed number of folios with watermarks. An allocation below the low watermark wakes kswapd; one that
 // finds nothing free reclaims by itself (direct reclaim), if its Gfp allows. With the fault kMemoryPressure a pool that is not
-// low does both.
+// low does both. The nodes of a cluster share the count of folios, but each has a kswapd and reclaims what is its own.
 //
 // Thread-safety: tasks of one simulation.
 // Invariants:    a folio in use has refs > 0; the LRU list holds the folios of page trees, oldest first.
@@ -46,18 +46,29 @@ class Memory {
   template <typename Visitor>
   void ForEach(Visitor visitor) const {
     for (const auto& slot : slots_) {
-      if (slot->has_value()) visitor(**slot);
+      if (slot->has_value() && !(*slot)->abandoned) visitor(**slot);
     }
   }
+  // kNoTask: the node has none.
+  TaskId kswapd(int node) const { return kswapds_[static_cast<size_t>(node)].task; }
+  // The node's memory is gone: its folios belong to nobody, though the stacks of its tasks still point at them, and as many new
+  // ones take their place. Nobody alive uses one, and no request either.
+  void Abandon(int node);
 
  private:
-  void Kswapd();
-  void WakeKswapd();
+  struct KswapdState {
+    TaskId task = kNoTask;
+    bool idle = false;
+    bool pressed = false;  // it owes a round
+  };
+
+  void Kswapd(int node);
+  void WakeKswapds();
   bool MayEnterFs() const;
-  void Press(bool enters_fs);
-  bool ReclaimDirectly(bool enters_fs);
-  bool ReclaimOne(bool enters_fs);
-  bool WriteOne();
+  void Press(int node, bool enters_fs);
+  bool ReclaimDirectly(int node, bool enters_fs);
+  bool ReclaimOne(int node, bool enters_fs);
+  bool WriteOne(int node);
 
   World& world_;
   uint32_t folios_ = 0;
@@ -67,9 +78,7 @@ class Memory {
   std::vector<uint32_t> free_;  // slots, a stack
   std::vector<Folio*> lru_;
   uint32_t allocated_total_ = 0;
-  TaskId kswapd_ = kNoTask;
-  bool kswapd_idle_ = false;
-  bool pressed_ = false;  // kswapd owes a round
+  std::vector<KswapdState> kswapds_;  // by node
   ObjectId id_ = kNoObject;
 };
 

@@ -86,10 +86,10 @@ void World::Evict(Inode& file) {
   file.freeing.WakeAll();
 }
 
-void World::AppendUnused(absl::InlinedVector<Inode*, 4>* inodes) const {
+void World::AppendUnused(int node, absl::InlinedVector<Inode*, 4>* inodes) const {
   for (int i = options_.nodes; i < inodes_used_; ++i) {
     Inode& file = inode(i);
-    bool idle = file.refs == 0 && file.state == InodeState::kLive;
+    bool idle = (node == kEveryNode || file.node == node) && file.refs == 0 && file.state == InodeState::kLive;
     for (const Folio* folio : file.mapping.pages) {
       idle &= folio == nullptr || !(folio->dirty || folio->writeback.is_set());
     }
@@ -99,7 +99,7 @@ void World::AppendUnused(absl::InlinedVector<Inode*, 4>* inodes) const {
 
 uint32_t World::EvictUnused() {
   uint32_t evicted = 0;
-  for (absl::InlinedVector<Inode*, 4> unused; unused.clear(), AppendUnused(&unused), !unused.empty(); ++evicted) {
+  for (absl::InlinedVector<Inode*, 4> unused; unused.clear(), AppendUnused(kEveryNode, &unused), !unused.empty(); ++evicted) {
     Evict(*unused.front());
   }
   return evicted;

@@ -172,7 +172,8 @@ class World {
   // Evicts the inodes that nobody refers to and that have nothing to write (the inode shrinker); how many.
   uint32_t EvictUnused();
   // Direct reclaim and kswapd: those that could be, and one of them.
-  void AppendUnused(absl::InlinedVector<Inode*, 4>* inodes) const;
+  static constexpr int kEveryNode = -1;
+  void AppendUnused(int node, absl::InlinedVector<Inode*, 4>* inodes) const;
   void EvictForMemory(Inode& file);
   // blk_start_plug and blk_finish_plug, if the world has plugs.
   void StartPlug() { task().plug += options_.plugs ? 1 : 0; }
@@ -186,6 +187,28 @@ class World {
   // rounds, injected I/O errors may leave rest). Faults are off from here on. Call from a task when all others have ended.
   // False: something stays dirty, locked or referenced.
   bool Quiesce();
+
+  // --- a node of a cluster dies; node_death.cc ---
+
+  // The task is one of the node's, and ends with it.
+  void BindTask(TaskId task, int node) { fs_.BindTask(*this, task, node); }
+  // Its tasks do not run any more, what was in its memory is lost; what it has submitted, the device still does. By whoever
+  // kills it, who then has it recovered. No scheduling point.
+  void NodeDied(int node);
+  bool NodeIsDead(int node) const { return (dead_nodes_ >> node & 1) != 0; }
+  bool AnyNodeIsDead() const { return dead_nodes_ != 0; }
+  // In who recovers the node: until what it has submitted is done, so that nothing of it reaches the device afterwards.
+  void WaitForFence(int node);
+  // Blocks that were reserved for what was dirty in the dead node's memory, and nowhere else, are so no more. Of an inode that
+  // nobody else could change.
+  void ReleaseReservations(const Inode& file);
+  // A truncate that the dead node was about is finished: nothing is left behind the end of file. Of such an inode, too.
+  void FinishTruncate(const Inode& file);
+  // The node's memory is used no more. After the fence.
+  void ForgetNode(int node);
+  bool recovering() const { return forgotten_nodes_ != dead_nodes_; }
+  // Told of each death at that moment. Until EndRun.
+  void set_death_observer(std::function<void(int node)> observer) { death_observer_ = std::move(observer); }
 
   // --- for checks; no scheduling points ---
 
@@ -267,6 +290,10 @@ class World {
   std::array<TaskState, kTasksMax + 1> tasks_;
   std::unique_ptr<FileSystemState> fs_state_;
   std::vector<InvariantViolation> noted_;
+  uint32_t dead_nodes_ = 0;       // bit i: node i
+  uint32_t forgotten_nodes_ = 0;  // of those: recovered
+  std::array<uint64_t, 8> submitted_at_death_{};  // requests, by node
+  std::function<void(int)> death_observer_;
   bool in_final_checks_ = false;
 };
 

@@ -39,6 +39,8 @@ void World::BeginRun() {
   inodes_.clear();
   mms_.clear();
   noted_.clear();
+  dead_nodes_ = 0;
+  forgotten_nodes_ = 0;
   in_final_checks_ = false;
   tasks_.fill({});
   io_done_.emplace(sim_, classes_.block_io, "block I/O");
@@ -46,11 +48,15 @@ void World::BeginRun() {
   memory_.Reset(options_.memory_folios, options_.kswapd);
   memory_.Begin();
   fs_state_ = fs_.MakeState(*this);
+  for (int node = 0; node < options_.nodes; ++node) {
+    if (memory_.kswapd(node) != kNoTask) BindTask(memory_.kswapd(node), node);
+  }
   NewInode(InodeType::kDirectory);
   if (options_.dirty_folios_max > 0) throttle_ = std::make_unique<DirtyThrottle>(*this);
 }
 
 void World::EndRun() {
+  death_observer_ = nullptr;
   for (auto& level : freeze_) level.reset();
   directories_.fill(nullptr);
   rename_lock_.reset();
@@ -196,6 +202,7 @@ bool World::Quiesce() {
     bool calm = device_.pending().empty();
     for (int i = 0; i < inodes_used_; ++i) {
       Inode& file = inode(i);
+      if (NodeIsDead(file.node)) continue;
       (void)Writeback(*this).Range(file, 0, kFilePagesMax);  // the next round tries again
       DropCaches(file);
       calm &= file.mapping.nrpages == 0 && file.dio.count() == 0;

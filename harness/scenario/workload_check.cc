@@ -11,9 +11,27 @@ namespace ordeal {
 
 using pagecache::Inode;
 
+namespace {
+
+constexpr int64_t kRecoveryPollNs = 50 * kStepNs;
+
+}  // namespace
+
 // Until the end of the run.
+// A process of a node that is alive; if the workload had none there, a new one.
+pagecache::Mm& WorkloadExecutor::MmOfSurvivor() {
+  int survivor = 0;
+  while (world_.NodeIsDead(survivor)) ++survivor;
+  for (pagecache::Mm* mm : mms_) {
+    if (mm->node == survivor) return *mm;
+  }
+  pagecache::Mm& mm = world_.CreateMm(survivor);
+  for (const Inode* file : files_) world_.Map(mm, world_.OnNode(*file, survivor));
+  return mm;
+}
+
 void WorkloadExecutor::OpenUnmapped() {
-  for (uint32_t file = 0; file < files_.size(); ++file) OpenOne(file, *mms_[0]);
+  for (uint32_t file = 0; file < files_.size(); ++file) OpenOne(file, *looking_mm_);
 }
 
 // On a cluster the first node, which looks, may not yet know what others have written.
@@ -23,7 +41,7 @@ void WorkloadExecutor::RefreshSizes() {
     pagecache::Io io;
     io.file = file;
     io.length_cells = 1;
-    world_.Read(*mms_[0], io);
+    world_.Read(*looking_mm_, io);
   }
 }
 
@@ -54,7 +72,7 @@ void WorkloadExecutor::SampleExtents() {
 }
 
 void WorkloadExecutor::ReadBack(std::vector<CellValue> FinalState::*path, bool direct) {
-  pagecache::Mm& mm = *mms_[0];
+  pagecache::Mm& mm = *looking_mm_;
   for (FinalState& state : history_.final_states) {
     Inode& inode = *files_[state.file];
     if (inode.i_size == 0) continue;
@@ -70,6 +88,12 @@ void WorkloadExecutor::LookAtEnd() {
   sim_.scheduler().set_faults({});
   world_.BeginFinalChecks();
   CollectErrors();
+  looking_mm_ = &MmOfSurvivor();
+  if (world_.AnyNodeIsDead()) {
+    world_.BindTask(sim_.scheduler().current(), looking_mm_->node);
+    while (world_.recovering()) sim_.scheduler().Sleep(kRecoveryPollNs);
+    for (Inode*& file : files_) file = &world_.OnNode(*file, looking_mm_->node);
+  }
   OpenUnmapped();
   invariants_ = pagecache::CheckInvariants(world_);
   RefreshSizes();

@@ -26,7 +26,7 @@ std::unique_ptr<pagecache::FileSystem> MakeOrDie(const ScenarioSpec& spec) {
 pagecache::WorldOptions WithSpec(pagecache::WorldOptions options, const ScenarioSpec& spec) {
   options.faults = spec.faults;
   options.steal = spec.faults.Has(ChoiceKind::kReaderSteal) ? StealRule::kLegal : StealRule::kNever;
-  options.nodes = spec.filesystem_type.nodes;
+  options.nodes = std::max(options.nodes, spec.filesystem_type.nodes);
   return options;
 }
 
@@ -104,7 +104,7 @@ WorkloadExecutor::WorkloadExecutor(Simulation& sim, const ScenarioSpec& spec, pa
   history_.promises.atomic_calls = spec.filesystem_type.atomic_calls;
   history_.promises.zeroes_tail = true;
   // i_rwsem keeps out the writers of its own node alone, and GFS2 lets go of the glock where a write faults its source in.
-  history_.promises.whole_writes = spec.filesystem_type.nodes == 1;
+  history_.promises.whole_writes = options.nodes == 1 && spec.filesystem_type.nodes == 1;
   history_.promises.short_transfers = spec.faults.Has(ChoiceKind::kAllocation) ||
                                       spec.faults.Has(ChoiceKind::kIoError) ||
                                       spec.faults.Has(ChoiceKind::kIoShort) || options.memory_folios < 32;
@@ -120,6 +120,7 @@ void WorkloadExecutor::Begin(const Workload& workload) {
   first_ids_.clear();
   in_flight_.assign(workload.tasks.size(), 0);
   world_.BeginRun();
+  world_.set_death_observer([this](int node) { NoteDeath(node); });
   bool freezes = false;
   bool renames = false;
   for (const auto& task : workload.tasks) {
@@ -157,7 +158,8 @@ void WorkloadExecutor::Begin(const Workload& workload) {
   for (size_t task = 0; task < workload.tasks.size(); ++task) {
     first_ids_.push_back(next_id);
     next_id += static_cast<uint32_t>(workload.tasks[task].size());
-    sim_.scheduler().Spawn(task_names_[task].c_str(), [this, task] { RunTask(task); });
+    const TaskId worker = sim_.scheduler().Spawn(task_names_[task].c_str(), [this, task] { RunTask(task); });
+    world_.BindTask(worker, mms_[workload.processes.empty() ? 0 : workload.processes[task]]->node);
   }
 }
 
@@ -381,6 +383,25 @@ bool WorkloadExecutor::StoredTo(uint32_t file) const {
     if (operation.kind == FileOperationKind::kStore) return operation.file == file;
     return HasUserBuffer(operation.kind) && !IsWriteCall(operation.kind) && operation.buffer_file == file;
   });
+}
+
+// What is dirty in its memory now. The oracle knows better than that what an fsync has promised.
+void WorkloadExecutor::NoteDeath(int node) {
+  CollectErrors();
+  uint64_t tasks = 0;
+  for (size_t task = 0; task < workload_->tasks.size(); ++task) {
+    const uint32_t process = workload_->processes.empty() ? 0 : workload_->processes[task];
+    if (mms_[process]->node == node) tasks |= uint64_t{1} << task;
+  }
+  const uint64_t now = ++sequence_;
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    const Inode& inode = world_.OnNode(*files_[file], node);
+    for (uint32_t page = 0; page < pagecache::kFilePagesMax; ++page) {
+      if (inode.mapping.pages[page] == nullptr || !world_.CachedDirty(inode, page * kPageCells)) continue;
+      const uint32_t first = page * kPageCells;
+      history_.losses.push_back({file, first, first + kPageCells, now, tasks});
+    }
+  }
 }
 
 uint32_t WorkloadExecutor::WritebackErrors(uint32_t file) const {

@@ -43,6 +43,7 @@ class WorkloadExecutor {
 
   const History& history() const { return history_; }
   pagecache::World& world() { return world_; }
+  const pagecache::World& world() const { return world_; }
 
  private:
   using Stamps = absl::InlinedVector<pagecache::Stamp, 8>;
@@ -66,12 +67,14 @@ class WorkloadExecutor {
   void Record(const pagecache::Result& result, const FileOperation& operation, OperationEvent* event);
   void ExcuseConflict(const FileOperation& operation);
   bool StoredTo(uint32_t file) const;
+  void NoteDeath(int node);
   void CollectErrors();
   Stamps StampsOf(const FileOperation& operation, uint32_t id) const;
   // In the memory of the process's node. Of an unmapped file: only while it is open.
   pagecache::Inode& File(uint32_t file, const pagecache::Mm& mm) { return world_.OnNode(*files_[file], mm.node); }
   uint32_t WritebackErrors(uint32_t file) const;  // of all nodes
 
+  pagecache::Mm& MmOfSurvivor();
   void OpenUnmapped();
   void RefreshSizes();
   void SampleCache();
@@ -90,8 +93,9 @@ class WorkloadExecutor {
 
   // Of the run.
   const Workload* workload_ = nullptr;
-  std::vector<pagecache::Inode*> files_;  // on the first node
+  std::vector<pagecache::Inode*> files_;  // on the first node; in the final check on one that is alive
   std::vector<pagecache::Mm*> mms_;    // by process, process p runs on node p % nodes
+  pagecache::Mm* looking_mm_ = nullptr;  // of the final check
   std::vector<int> in_flight_;         // asynchronous operations of each task
   std::vector<uint32_t> first_ids_;    // of each task's operations
   std::vector<uint32_t> errors_seen_;  // wb_err of each file

@@ -25,7 +25,7 @@ class WorkloadScenario : public Scenario {
     const bool excused = std::any_of(AllFaults().begin(), AllFaults().end(), [&](ChoiceKind fault) {
       return check_.excuses.Has(fault) && run.spec().faults.Has(fault);
     });
-    if (check_.check != nullptr && !excused) check_.check(run, *executor_);
+    if (check_.check != nullptr && !excused && !executor_->world().AnyNodeIsDead()) check_.check(run, *executor_);
     executor_->Check(run);
   }
   void Teardown() override {

@@ -17,7 +17,7 @@ namespace ordeal {
 // A check beside the oracles, after the tasks have ended and before these judge: for what no schedule makes a wrong byte of.
 struct WorkloadCheck {
   void (*check)(ScenarioRun& run, const WorkloadExecutor& executor) = nullptr;
-  FaultSet excuses;  // they give what it looks at another cause as well: with one of them on only the oracles judge
+  FaultSet excuses;  // they give what it looks at another cause as well: with one on, or a dead node, only the oracles judge
 };
 
 // The same workload in every run. `text` is in the format of workload_text.h; a bad one is a programmer's error.

@@ -25,7 +25,7 @@ constexpr FaultEntry kFaults[] = {
     {"memory-pressure", ChoiceKind::kMemoryPressure, 25, 25, "an allocation finds memory low: direct reclaim and kswapd"},
     {"signal", ChoiceKind::kSignal, 25, 10, "a signal ends an interruptible wait"},
     {"message-delay", ChoiceKind::kMessageDelay, 50, 50, "a message between nodes arrives late"},
-    {"node-death", ChoiceKind::kNodeDeath, 10, 5, "a node of the cluster dies, with its messages"},
+    {"node-death", ChoiceKind::kNodeDeath, 50, 10, "a node of the cluster dies, with its messages"},
     {"clock-jump", ChoiceKind::kClockJump, 15, 10, "the clock jumps ahead"},
 };
 

@@ -7,6 +7,10 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(DiningPhilosophersScenario());
   registry.Add(OperationsMixScenario());
   registry.Add(ClusterMixScenario());
+  registry.Add(ClusterMixOf3NodesScenario());
+  registry.Add(ClusterMixOf4NodesScenario());
+  registry.Add(NodeDeathMixScenario());
+  registry.Add(NodeDiesAfterFsyncScenario());
   registry.Add(FallocateMixScenario());
   registry.Add(CloneMixScenario());
   registry.Add(AsyncMixScenario());

@@ -1,6 +1,8 @@
 // Everything at once: a generated workload of all operations on few files, with buffers that are mappings of the same
 // files and less memory than the files have pages, so that reclaim is always at work. The other mixes dwell on the rarer
 // operations of one kind, among the common ones; the mix of clusters has no names and no files that are opened.
+#include <algorithm>
+
 #include "harness/catalogue/basics/basics_scenarios.h"
 #include "harness/scenario/workload_scenario.h"
 
@@ -10,8 +12,7 @@ namespace {
 ScenarioEntry Mix(ScenarioEntry entry, std::vector<OperationWeight> kinds, WorkloadShape shape = {},
                   pagecache::WorldOptions options = {}) {
   shape.pages_per_file = 3;
-  shape.tasks = 3;
-  shape.processes = 2;
+  shape.tasks = std::max(3u, shape.processes);
   shape.operations_per_task = 3;
   shape.kinds = std::move(kinds);
   options.memory_folios = 10;
@@ -47,6 +48,15 @@ ScenarioEntry OperationsMixScenario() {
   return Mix(entry, std::move(kinds), {.unmapped_files = 1}, {.plugs = true, .dirty_folios_max = 5});
 }
 
+// Three nodes and four: with the fault node-death some survive a death together.
+ScenarioEntry ClusterMixOfNodes(const char* name, const char* summary, uint32_t nodes) {
+  ScenarioEntry entry;
+  entry.name = name;
+  entry.summary = summary;
+  entry.filesystems = {"gfs2", "ocfs2"};
+  return Mix(entry, AllOperations(), {.processes = nodes}, {.nodes = static_cast<int>(nodes)});
+}
+
 // Files of a cluster keep their names and inodes.
 ScenarioEntry ClusterMixScenario() {
   ScenarioEntry entry;
@@ -54,6 +64,29 @@ ScenarioEntry ClusterMixScenario() {
   entry.summary = "a generated mix of all operations on two files of two nodes, short of memory";
   entry.filesystems = {"gfs2", "ocfs2"};
   return Mix(entry, AllOperations());
+}
+
+ScenarioEntry ClusterMixOf3NodesScenario() {
+  return ClusterMixOfNodes("cluster-mix-3-nodes", "a generated mix of all operations on two files of three nodes", 3);
+}
+ScenarioEntry ClusterMixOf4NodesScenario() {
+  return ClusterMixOfNodes("cluster-mix-4-nodes", "a generated mix of all operations on two files of four nodes", 4);
+}
+
+ScenarioEntry NodeDeathMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "node-death-mix";
+  entry.summary = "a generated mix of writes and fsyncs on two files of two nodes, one of which may die";
+  entry.filesystems = {"gfs2", "ocfs2"};
+  entry.default_faults = {ChoiceKind::kNodeDeath};
+  return Mix(entry, {{FileOperationKind::kWrite, 4},
+                     {FileOperationKind::kFsync, 4},
+                     {FileOperationKind::kRead, 3},
+                     {FileOperationKind::kStore, 2},
+                     {FileOperationKind::kDirectWrite, 2},
+                     {FileOperationKind::kDirectRead, 1},
+                     {FileOperationKind::kTruncate, 1},
+                     {FileOperationKind::kPunchHole, 1}});
 }
 
 ScenarioEntry FallocateMixScenario() {

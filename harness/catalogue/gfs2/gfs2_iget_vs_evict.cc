@@ -20,12 +20,13 @@ class IgetVsEvict final : public Scenario {
     world_->BeginRun();
     pagecache::Inode& file = world_->CreateFile({});
     Scheduler& scheduler = run.sim().scheduler();
-    scheduler.Spawn("unlink", [this, &file] {
+    const auto spawn = [&](const char* name, auto body) { world_->BindTask(scheduler.Spawn(name, body), 0); };
+    spawn("unlink", [this, &file] {
       world_->Unlink(file);
       world_->Iput(file);
     });
     for (const char* name : {"lookup", "other lookup"}) {
-      scheduler.Spawn(name, [this, &file] {
+      spawn(name, [this, &file] {
         static_cast<const Gfs2&>(*fs_).Lookup(file);
         world_->scheduler().NoteProgress();
       });

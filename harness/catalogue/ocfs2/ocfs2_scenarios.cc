@@ -14,6 +14,8 @@ void AddOcfs2Scenarios(Registry& registry) {
   registry.Add(ReadaheadGivesUpScenario());
   registry.Add(PageLentToWorkerScenario());
   registry.Add(TruncateVsFillScenario());
+  registry.Add(EagerReadersScenario());
+  registry.Add(NodesUpconvertScenario());
 }
 
 }  // namespace ordeal

@@ -17,6 +17,8 @@ ScenarioEntry NodesRenameScenario();
 ScenarioEntry ReadaheadGivesUpScenario();
 ScenarioEntry PageLentToWorkerScenario();
 ScenarioEntry TruncateVsFillScenario();
+ScenarioEntry EagerReadersScenario();
+ScenarioEntry NodesUpconvertScenario();
 
 // All of them.
 void AddOcfs2Scenarios(Registry& registry);

@@ -51,6 +51,8 @@ constexpr BugCase kBugCases[] = {
     {"page-lent-to-worker", "ocfs2-fs-misc", "B54", "deadlock: "},
     {"truncate-vs-fill", "ocfs2-fs-misc", "", "folio_lock > ocfs2_data_lock"},
     {"nodes-store-one-page", "ocfs2", "B62", "livelock", true},
+    {"eager-readers", "ocfs2", "B48", "starvation"},
+    {"nodes-upconvert", "ocfs2", "B56", "livelock: a granted conversion"},
     {"reader-and-appender", "ocfs2-atp", "", "livelock", true},
 };
 
@@ -59,7 +61,7 @@ Registry Section() {
   Registry registry;
   for (const FileSystemType& type : FileSystemTypes()) registry.Add(type);
   AddOcfs2Scenarios(registry);
-  for (const char* id : {"B46", "B50", "B51", "B52", "B53", "B54", "B55", "B56", "B57", "B58", "B59", "B62"}) {
+  for (const char* id : {"B46", "B48", "B50", "B51", "B52", "B53", "B54", "B55", "B56", "B57", "B58", "B59", "B62"}) {
     BugEntry entry;
     entry.id = entry.slug = id;
     registry.Add(entry);
@@ -119,6 +121,7 @@ constexpr CleanCase kCleanCases[] = {
     {"reader-and-appender", "ocfs2-fs-misc"}, {"nodes-write-one-page", "ocfs2-fs-misc"},
     {"page-lent-to-worker", "ocfs2-fs-misc"}, {"page-lent-to-worker", "ocfs2"}, {"page-lent-to-worker", "ocfs2-guard"},
     {"truncate-vs-fill", "ocfs2"}, {"truncate-vs-fill", "ocfs2-guard"}, {"nodes-store-one-page", "ocfs2"},
+    {"eager-readers", "ocfs2"}, {"nodes-upconvert", "ocfs2"},
 };
 
 class Ocfs2CleanTest : public ::testing::TestWithParam<CleanCase> {};

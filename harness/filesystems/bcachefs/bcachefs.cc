@@ -77,6 +77,16 @@ const char* Bcachefs::name() const {
   return "bcachefs";
 }
 
+absl::Span<const char* const> Bcachefs::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "s_vfs_rename",   "i_rwsem/1",    "i_rwsem/5",       "i_rwsem",   "i_rwsem/4",  "pagecache turnstile",
+      "pagecache_lock", "inode_dio",    "balance_dirty_pages", "mmap_lock", "mmap_lock/1", "folio_lock",
+      "folio_writeback", "block_io",    "i_data_sem",      "i_data_sem/1", "i_data_sem/2", "i_data_sem/3",
+      "i_pages",
+  };
+  return kOrder;
+}
+
 std::unique_ptr<FileSystemState> Bcachefs::MakeState(World& world) const {
   auto state = std::make_unique<BcachefsState>();
   state->classes = PagecacheStateLockClasses::Register(world.sim());

@@ -36,6 +36,8 @@ class Bcachefs : public pagecache::FileSystem {
   explicit Bcachefs(pagecache::BugSet bugs = {}, BcachefsProtocol protocol = BcachefsProtocol::kRepaired);
 
   const char* name() const override;
+  // Of all three: what the merged and the proposed one acquire against it are their holes (B73, B74, B74b).
+  absl::Span<const char* const> lock_order() const override;
   std::unique_ptr<pagecache::FileSystemState> MakeState(pagecache::World& world) const override;
   std::unique_ptr<pagecache::FileSystemInodeState> MakeInodeState(pagecache::World& world,
                                                                   pagecache::Inode& inode) const override;

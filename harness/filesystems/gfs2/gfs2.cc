@@ -1,5 +1,6 @@
 #include "harness/filesystems/gfs2/gfs2.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -63,6 +64,18 @@ void GoInvalidate(World& world, Inode& inode) {
 
 }  // namespace
 
+// What a dead node's inode says of the file: from when it has been granted EX until it gives that down.
+bool ChangedHere(const Gfs2State& state, const Inode& inode) {
+  const NodeId node{static_cast<uint8_t>(inode.node + 1)};
+  return GlockOf(inode).state() == GlockState::kExclusive &&
+         state.dlm.granted(node, state.resources[inode.uid]) == lockdep::kDlmExclusive;
+}
+
+Gfs2State::Gfs2State(World& world, DlmOptions options)
+    : cluster(world.sim(), {.nodes = std::max(2, world.options().nodes), .deaths_max = world.options().nodes > 1 ? 1 : 0}),
+      dlm(cluster, options),
+      recovery(world, dlm, [this](const Inode& inode) { return ChangedHere(*this, inode); }) {}
+
 Glock& GlockOf(const Inode& inode) { return static_cast<Gfs2Inode&>(*inode.fs_state).glock; }
 
 const char* Gfs2::name() const {
@@ -75,11 +88,20 @@ const char* Gfs2::name() const {
   return "gfs2";
 }
 
+absl::Span<const char* const> Gfs2::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "i_rwsem/1",  "i_rwsem",         "i_rwsem/4", "mmap_lock",  "mmap_lock/1",  "gl_inode", "inode_dio",
+      "folio_lock", "folio_writeback", "block_io",  "i_data_sem", "i_data_sem/1", "i_pages",
+  };
+  return kOrder;
+}
+
 std::unique_ptr<pagecache::FileSystemState> Gfs2::MakeState(World& world) const {
   Simulation& sim = world.sim();
   auto state = std::make_unique<Gfs2State>(
-      sim, world.options().nodes,
-      DlmOptions{.detect_conversion_deadlock = !bugs().Has(Bug::kB64ConversionDeadlock)});
+      world, DlmOptions{.detect_conversion_deadlock = !bugs().Has(Bug::kB64ConversionDeadlock),
+                        .null_queues = true,
+                        .waits_for_replay = WaitsForReplay(bugs())});
   state->glock_class = sim.Class("gl_inode", {.ordered_by_key = true, .kind = &lockdep::kGlock});
   state->dlm_class = sim.Class("dlm lock of inode", {.kind = &lockdep::kDlmLock});
   state->cluster.Start();
@@ -102,6 +124,9 @@ std::unique_ptr<pagecache::FileSystemInodeState> Gfs2::MakeInodeState(World& wor
   operations.recursion = [&world, &inode] {
     world.NoteViolation("S16", "no task has two holders of one glock",
                         absl::StrCat("a second holder of the glock of inode ", inode.number));
+  };
+  operations.illegal_transition = [&world](const std::string& what) {
+    world.NoteViolation("S16", "a glock changes its state as the table says", what);
   };
   return std::make_unique<Gfs2Inode>(world.sim(), state, NodeId{static_cast<uint8_t>(inode.node + 1)},
                                      state.resources[inode.uid], inode.number, options, std::move(operations));
@@ -227,6 +252,9 @@ void Gfs2::LinkExit(World&, Inode& directory, Inode& inode) const {
 }
 
 bool Gfs2::SizeIsKnown(const Inode& inode) const { return GlockOf(inode).valid(); }
+void Gfs2::BindTask(World& world, TaskId task, int node) const {
+  static_cast<Gfs2State&>(*world.fs_state()).cluster.Bind(task, NodeId{static_cast<uint8_t>(node + 1)});
+}
 bool Gfs2::NofaultTakesMmapLock() const { return bugs().Has(Bug::kB74cGlockThenMmapLock); }
 
 // --- invariants ---
@@ -238,6 +266,7 @@ void Gfs2::CheckInvariants(const World& world, std::vector<pagecache::InvariantV
   }
   for (int i = 0; i < world.inodes(); ++i) {
     const Inode& inode = world.inode(i);
+    if (world.NodeIsDead(inode.node)) continue;
     const Glock& glock = GlockOf(inode);
     if (const auto broken = glock.FindBroken(); broken.has_value()) {
       found->push_back({"S16", "a glock's holders go together and its state allows them", *broken});

@@ -14,12 +14,12 @@
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_GFS2_GFS2_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_GFS2_GFS2_H_
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "harness/filesystems/gfs2/glock.h"
+#include "harness/filesystems/node_recovery.h"
 #include "harness/pagecache/file_system.h"
 #include "harness/pagecache/page_cache.h"
 
@@ -30,11 +30,11 @@ enum class Gfs2Age : uint8_t { k2006, k515, k516, kNow };
 // Of a run.
 struct Gfs2State : pagecache::FileSystemState {
   // A cluster has two nodes at least, also where only one of them has tasks.
-  Gfs2State(Simulation& sim, int nodes, DlmOptions options)
-      : cluster(sim, {.nodes = std::max(2, nodes), .deaths_max = 0}), dlm(cluster, options) {}
+  Gfs2State(pagecache::World& world, DlmOptions options);
 
   Cluster cluster;
   Dlm dlm;
+  NodeRecovery recovery;
   lockdep::LockClassId glock_class{};
   lockdep::LockClassId dlm_class{};
   std::vector<ResourceId> resources;  // by disk inode
@@ -55,6 +55,8 @@ class Gfs2 : public pagecache::FileSystem {
   explicit Gfs2(pagecache::BugSet bugs = {}, Gfs2Age age = Gfs2Age::kNow) : FileSystem(bugs), age_(age) {}
 
   const char* name() const override;
+  // Of all ages: what 2006 and 5.15 acquire against it are their holes (B46 and B60; B33).
+  absl::Span<const char* const> lock_order() const override;
   std::unique_ptr<pagecache::FileSystemState> MakeState(pagecache::World& world) const override;
   std::unique_ptr<pagecache::FileSystemInodeState> MakeInodeState(pagecache::World& world,
                                                                   pagecache::Inode& inode) const override;
@@ -82,6 +84,7 @@ class Gfs2 : public pagecache::FileSystem {
   void LinkExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   bool SizeIsKnown(const pagecache::Inode& inode) const override;
   bool NofaultTakesMmapLock() const override;
+  void BindTask(pagecache::World& world, TaskId task, int node) const override;
   void CheckInvariants(const pagecache::World& world,
                        std::vector<pagecache::InvariantViolation>* found) const override;
 

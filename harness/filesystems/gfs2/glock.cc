@@ -56,6 +56,7 @@ Glock::Glock(Simulation& sim, Dlm& dlm, NodeId node, ResourceId resource, lockde
               {.on_bast = [this](DlmMode mode) { OnBlocking(mode); },
                .append_blockers = [this](TaskId, Blockers* out) { AppendRemoteBlockers(out); }});
   worker_ = sim.scheduler().Spawn("glock_workqueue", [this] { Work(); }, TaskKind::kDaemon);
+  dlm_.cluster().Bind(worker_, node);
 }
 
 void Glock::Declare(GlockState state) {
@@ -204,6 +205,7 @@ void Glock::OnBlocking(DlmMode mode) {
   GlockState wanted = GlockState::kUnlocked;
   if (mode == lockdep::kDlmProtectedRead && state_ == GlockState::kExclusive) wanted = GlockState::kShared;
   if (mode == lockdep::kDlmConcurrentWrite && state_ == GlockState::kExclusive) wanted = GlockState::kDeferred;
+  if (options_.demotes_sideways && mode == lockdep::kDlmConcurrentWrite) wanted = GlockState::kDeferred;
   if (demote_requested_ && demote_state_ != wanted) wanted = GlockState::kUnlocked;
   demote_requested_ = true;
   demote_state_ = wanted;
@@ -242,7 +244,7 @@ void Glock::Step() {
   if (!DemotePending()) {
     demote_requested_ = false;
     Promote(false);
-    if (HasWork()) Xmote(holders_.front().state);
+    if (HasWork()) Xmote(holders_.front().state, GlockCause::kPromotion);
     return;
   }
   const int64_t rest_ns = changed_at_ns_ + options_.hold_ns - sim_.scheduler().now_ns();
@@ -257,7 +259,7 @@ void Glock::Step() {
     demote_requested_ = true;
     if (!HasWork()) return;
   }
-  Xmote(demote_state_);
+  Xmote(demote_state_, GlockCause::kDemotion);
 }
 
 void Glock::PrepareLeave(GlockState target) {
@@ -270,21 +272,25 @@ void Glock::PrepareLeave(GlockState target) {
   sim_.validator().Release(sim_.context(), map_, lockdep::Site::Here());
 }
 
-DlmStatus Glock::Convert(GlockState target) {
+DlmStatus Glock::Convert(GlockState target, GlockCause cause) {
   dlm_.Request(node_, resource_, DlmModeOf(target));
   const DlmStatus status = dlm_.Wait(node_, resource_);
-  if (status == DlmStatus::kGranted) state_ = target;
+  if (status != DlmStatus::kGranted) return status;
+  if (!IsLegalGlockTransition(state_, target, cause) && operations_.illegal_transition) {
+    operations_.illegal_transition(absl::StrCat("to ", GlockStateName(target), ": ", ToString()));
+  }
+  state_ = target;
   return status;
 }
 
-void Glock::Xmote(GlockState target) {
+void Glock::Xmote(GlockState target, GlockCause cause) {
   busy_ = true;
   const GlockState from = state_;
   PrepareLeave(target);
-  if (Convert(target) == DlmStatus::kDeadlock) {  // the retry ladder: by way of unlocked
+  if (Convert(target, cause) == DlmStatus::kDeadlock) {  // the retry ladder: by way of unlocked
     if (!options_.ladder_keeps_cache) PrepareLeave(GlockState::kUnlocked);
-    Convert(GlockState::kUnlocked);
-    Convert(target);
+    Convert(GlockState::kUnlocked, GlockCause::kLadder);
+    Convert(target, cause);
   }
   LD_CHECK(state_ == target || sim_.scheduler().unwinding(), absl::StrCat("a conversion that failed: ", ToString()));
   if (target != GlockState::kUnlocked && from != GlockState::kExclusive) operations_.refresh();
@@ -295,6 +301,16 @@ void Glock::Xmote(GlockState target) {
 }
 
 // --- S16 ---
+
+bool IsLegalGlockTransition(GlockState from, GlockState to, GlockCause cause) {
+  if (from == to) return false;
+  switch (cause) {
+    case GlockCause::kPromotion: return to != GlockState::kUnlocked && from != GlockState::kExclusive;
+    case GlockCause::kDemotion: return to == GlockState::kUnlocked || from == GlockState::kExclusive;
+    case GlockCause::kLadder: return to == GlockState::kUnlocked;
+  }
+  return false;
+}
 
 const char* FindIllegalHolders(GlockState state, absl::Span<const GlockHolderState> holders) {
   bool waiting = false;

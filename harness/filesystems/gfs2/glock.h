@@ -39,6 +39,7 @@ struct GlockOperations {
   std::function<void()> invalidate;  // before the cache must be gone
   std::function<void()> refresh;     // the node may have missed changes: i_size is read again
   std::function<void()> recursion;   // a task has two holders of the glock
+  std::function<void(const std::string&)> illegal_transition;  // S16
 };
 
 // A holder, as far as S16 is concerned.
@@ -49,10 +50,22 @@ struct GlockHolderState {
 // S16: the granted holders stand in front, go together, and the glock's state allows each. What is wrong, if anything.
 const char* FindIllegalHolders(GlockState state, absl::Span<const GlockHolderState> holders);
 
+// Why a glock changes its state: for a holder that waits here, because another node waits, or on the way to another state, when the
+// lock manager has refused a conversion.
+enum class GlockCause : uint8_t { kPromotion, kDemotion, kLadder };
+// S16, protocols 2.6.1 and 2.6.2. p: promotion, d: demotion, l: ladder.
+// | from, to | UN | SH | DF | EX |  EX serves every holder here: no promotion leaves it. SH and DF do not go together, neither
+// | UN        |    | p  | p  | p  |  here nor between nodes: no demotion leads from one to the other, both end in UN.
+// | SH        | dl |    | p  | p  |
+// | DF        | dl | p  |    | p  |
+// | EX        | dl | d  | d  |    |
+bool IsLegalGlockTransition(GlockState from, GlockState to, GlockCause cause);
+
 struct GlockOptions {
   int64_t hold_ns = 0;                // minimum time from a new state to a demotion that comes while holders are queued
   bool deferred_keeps_cache = false;  // B61
   bool ladder_keeps_cache = false;    // B64, the data form
+  bool demotes_sideways = false;      // SH to DF for another node: nobody's bug, for the test of S16
 };
 
 class Glock : public Waitable {
@@ -104,9 +117,9 @@ class Glock : public Waitable {
   void Work();
   bool HasWork() const;
   void Step();
-  void Xmote(GlockState target);
+  void Xmote(GlockState target, GlockCause cause);
   void PrepareLeave(GlockState target);
-  DlmStatus Convert(GlockState target);
+  DlmStatus Convert(GlockState target, GlockCause cause);
   void OnBlocking(DlmMode mode);
   void AppendRemoteBlockers(Blockers* out) const;
   void NoteAcquire(GlockState state, bool trylock, lockdep::Site site);

@@ -5,7 +5,8 @@ namespace ordeal {
 
 std::vector<FileSystemType> Gfs2Types() {
   FileSystemType now = MakeFileSystemType<Gfs2>("gfs2", "GFS2 since 5.18: glocks, dropped to fault user memory in",
-                                                {"B30", "B35", "B36", "B38", "B40", "B47", "B61", "B63", "B64", "B65", "B74c"},
+                                                {"B30", "B35", "B36", "B38", "B40", "B47", "B61", "B63", "B64", "B65", "B74c",
+                                                 "grant-before-replay"},
                                                 Gfs2Age::kNow);
   FileSystemType v516 = MakeFileSystemType<Gfs2>("gfs2-5.16", "GFS2 5.16: a holder may lose its glock in a fault",
                                                  {}, Gfs2Age::k516);

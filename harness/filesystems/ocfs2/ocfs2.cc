@@ -1,5 +1,6 @@
 #include "harness/filesystems/ocfs2/ocfs2.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,15 @@ uint64_t RetryState(const Inode& inode, uint32_t page) { return uint64_t{inode.n
 
 }  // namespace
 
+absl::Span<const char* const> Ocfs2::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "i_rwsem/1",        "i_rwsem",      "i_rwsem/4",  "ocfs2_rw_lock",   "inode_dio", "mmap_lock",        "mmap_lock/1",
+      "ocfs2_inode_lock", "ip_alloc_sem", "folio_lock", "folio_writeback", "block_io",  "ocfs2_extent_map", "ocfs2_extent_map/1",
+      "i_pages",
+  };
+  return kOrder;
+}
+
 std::unique_ptr<pagecache::FileSystemState> Ocfs2::MakeState(World& world) const {
   return std::make_unique<Ocfs2World>(world);
 }
@@ -52,7 +62,10 @@ Ocfs2LockHooks Ocfs2::LockHooks(World& world, Inode& inode) const {
     inode.disk.i_size = inode.i_size;
     (*lvb)[0] = inode.i_size;
   };
-  hooks.meta.minimum_hold_ns = bugs().Has(Bug::kB62FaultPingPong) ? 0 : minimum_hold_ns();
+  const bool takes_away_at_once = bugs().Has(Bug::kB62FaultPingPong) || bugs().Has(Bug::kB56UpconvertStolen);
+  hooks.meta.minimum_hold_ns = takes_away_at_once ? 0 : minimum_hold_ns();
+  hooks.bugs.admits_while_blocked = bugs().Has(Bug::kB48TruncateBeforeLockCapture);
+  hooks.bugs.no_upconvert_finishing = bugs().Has(Bug::kB56UpconvertStolen);
   hooks.bugs.nonblock_abandons_busy = bugs().Has(Bug::kB57NonblockAbandonsBusy);
   hooks.bugs.no_holder_tracking = bugs().Has(Bug::kB58RecursiveClusterLock);
   return hooks;
@@ -84,13 +97,21 @@ void Ocfs2::CheckNothingCached(World& world, const Inode& inode) {
   }
 }
 
+bool Ocfs2::IsLeft(const Inode& inode, DlmMode blocking) {
+  return std::any_of(inode.mapping.pages.begin(), inode.mapping.pages.end(), [&](const Folio* folio) {
+    return folio != nullptr && (folio->dirty || (blocking == kDlmExclusive && folio->uptodate));
+  });
+}
+
 DownconvertAnswer Ocfs2::Downconvert(World& world, Inode& inode, DlmMode blocking) const {
-  Filemap(world).UnmapRange(inode, 0, kFilePagesMax);
-  WriteAll(world, inode);
-  if (blocking == kDlmExclusive) {
-    Truncation(world).DropPages(inode, 0, kFilePagesMax);
-    CheckNothingCached(world, inode);
+  for (;;) {
+    Filemap(world).UnmapRange(inode, 0, kFilePagesMax);
+    WriteAll(world, inode);
+    if (blocking == kDlmExclusive) Truncation(world).DropPages(inode, 0, kFilePagesMax);
+    if (!bugs().Has(Bug::kB48TruncateBeforeLockCapture) || !IsLeft(inode, blocking) || world.scheduler().unwinding()) break;
+    world.scheduler().NoteRetry(RetryReason::kInvalidateBusy, inode.number);
   }
+  if (blocking == kDlmExclusive) CheckNothingCached(world, inode);
   return DownconvertAnswer::kContinue;
 }
 
@@ -269,7 +290,28 @@ void Ocfs2::LinkExit(World&, Inode& directory, Inode& inode) const {
   OcfsInode(directory).UnlockMeta(kDlmExclusive);
 }
 
+void Ocfs2::BindTask(World& world, TaskId task, int node) const {
+  OcfsWorld(world).cluster().Bind(task, NodeId{static_cast<uint8_t>(node + 1)});
+}
+
 // --- invariants ---
+
+// S5 and S4, but not while the lock is on its way up or down, nor of a folio that somebody has locked: he may just have filled
+// it, or be about to drop it.
+void Ocfs2::CheckPages(const World& world, const Inode& inode, const ClusterLock& lock,
+                       std::vector<pagecache::InvariantViolation>* found) {
+  const NodeId node = Ocfs2World::NodeOf(inode);
+  if (lock.busy() || OcfsWorld(world).worker(node).current() == &lock) return;
+  for (const Folio* folio : inode.mapping.pages) {
+    if (folio == nullptr || folio->lock.locked()) continue;
+    if (folio->uptodate && lock.granted() != kDlmProtectedRead && lock.granted() != kDlmExclusive) {
+      found->push_back({"S5", "a node that caches a page has the inode lock shared or exclusively", lock.ToString()});
+    }
+    if (folio->dirty && lock.granted() != kDlmExclusive) {
+      found->push_back({"S4", "a node with a dirty page has the inode lock exclusively", lock.ToString()});
+    }
+  }
+}
 
 void Ocfs2::CheckInvariants(const World& world, std::vector<pagecache::InvariantViolation>* found) const {
   if (const auto broken = OcfsWorld(world).dlm().FindIncompatibleGrant(); broken.has_value()) {
@@ -277,6 +319,8 @@ void Ocfs2::CheckInvariants(const World& world, std::vector<pagecache::Invariant
   }
   for (int i = 0; i < world.inodes(); ++i) {
     const Inode& inode = world.inode(i);
+    if (world.NodeIsDead(inode.node)) continue;
+    if (inode.type == pagecache::InodeType::kRegular) CheckPages(world, inode, OcfsInode(inode).of_pages(), found);
     for (const ClusterLock* lock : {&OcfsInode(inode).rw(), &OcfsInode(inode).meta()}) {
       if (const auto broken = lock->FindBrokenInvariant(); broken.has_value()) {
         found->push_back({"S16", "a cluster lock's users are covered by what the node has been granted", *broken});

@@ -29,6 +29,7 @@ class Ocfs2 : public pagecache::FileSystem {
   explicit Ocfs2(pagecache::BugSet bugs = {}) : FileSystem(bugs) {}
 
   const char* name() const override { return "ocfs2"; }
+  absl::Span<const char* const> lock_order() const override;
   pagecache::LockClassNames lock_class_names() const override {
     return {"i_rwsem", "mapping.invalidate_lock", "ocfs2_extent_map"};
   }
@@ -59,6 +60,7 @@ class Ocfs2 : public pagecache::FileSystem {
   void EvictExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void LinkEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   void LinkExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void BindTask(pagecache::World& world, TaskId task, int node) const override;
 
  protected:
   // P17, in the downconvert worker: nobody local uses the inode lock in a mode that conflicts with `blocking`.
@@ -74,10 +76,14 @@ class Ocfs2 : public pagecache::FileSystem {
   // What lies between the end of file and a write behind it reads as zeros, on all nodes.
   virtual pagecache::Error ExtendTo(pagecache::World& world, pagecache::Inode& inode, uint32_t offset_cells) const;
   // Notes it if a folio could still be read from the cache although the lock is about to be given away.
+  // What the lock protects is here again: somebody has been let in meanwhile (B48).
+  static bool IsLeft(const pagecache::Inode& inode, DlmMode blocking);
   static void CheckNothingCached(pagecache::World& world, const pagecache::Inode& inode);
 
   void CheckInvariants(const pagecache::World& world,
                        std::vector<pagecache::InvariantViolation>* found) const override;
+  static void CheckPages(const pagecache::World& world, const pagecache::Inode& inode, const ClusterLock& lock,
+                         std::vector<pagecache::InvariantViolation>* found);
 };
 
 }  // namespace ordeal

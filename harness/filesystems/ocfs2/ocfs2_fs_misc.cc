@@ -96,6 +96,16 @@ void UnlockBoth(const Inode& inode, DlmMode mode) {
 
 }  // namespace
 
+absl::Span<const char* const> Ocfs2FsMisc::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "i_rwsem/1",       "i_rwsem",      "i_rwsem/4",        "ocfs2_rw_lock",      "inode_dio",
+      "mmap_lock",       "mmap_lock/1",  "folio_lock",       "ocfs2_inode_lock",   "ip_alloc_sem",
+      "ocfs2_data_lock", "page_fs_misc", "folio_writeback",  "block_io",           "ocfs2_extent_map",
+      "ocfs2_extent_map/1", "i_pages",
+  };
+  return kOrder;
+}
+
 std::unique_ptr<pagecache::FileSystemInodeState> Ocfs2FsMisc::MakeInodeState(World& world, Inode& inode) const {
   Ocfs2LockHooks hooks = LockHooks(world, inode);
   hooks.data.emplace().downconvert = std::exchange(hooks.meta.downconvert, nullptr);

@@ -54,6 +54,8 @@ class Ocfs2FsMisc : public Ocfs2Naive {
  public:
   explicit Ocfs2FsMisc(pagecache::BugSet bugs = {}) : Ocfs2Naive(bugs) {}
   const char* name() const override { return "ocfs2-fs-misc"; }
+  // As Ocfs2Naive's, and broken by the same.
+  absl::Span<const char* const> lock_order() const override;
   std::unique_ptr<pagecache::FileSystemInodeState> MakeInodeState(pagecache::World& world,
                                                                   pagecache::Inode& inode) const override;
 

@@ -20,6 +20,15 @@ using pagecache::Writeback;
 
 // --- naive ---
 
+absl::Span<const char* const> Ocfs2Naive::lock_order() const {
+  static constexpr const char* kOrder[] = {
+      "i_rwsem/1",  "i_rwsem",          "i_rwsem/4",    "ocfs2_rw_lock",   "inode_dio", "mmap_lock",        "mmap_lock/1",
+      "folio_lock", "ocfs2_inode_lock", "ip_alloc_sem", "folio_writeback", "block_io",  "ocfs2_extent_map", "ocfs2_extent_map/1",
+      "i_pages",
+  };
+  return kOrder;
+}
+
 Error Ocfs2Naive::ReadFolio(World& world, Folio& folio) const {
   Ocfs2Inode& state = OcfsInode(folio.mapping->host);
   state.LockMeta(kDlmProtectedRead);

@@ -23,6 +23,8 @@ class Ocfs2Naive : public Ocfs2 {
  public:
   explicit Ocfs2Naive(pagecache::BugSet bugs = {}) : Ocfs2(bugs) {}
   const char* name() const override { return "ocfs2-naive"; }
+  // Of reads and writes. Whoever has the inode lock and wants a folio (the worker, a truncate, a store) breaks it: B46.
+  absl::Span<const char* const> lock_order() const override;
   pagecache::Error ReadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error ReadaheadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error WriteBegin(pagecache::World&, pagecache::Inode&, uint32_t) const override {
@@ -72,6 +74,7 @@ class Ocfs2Atp : public Ocfs2Naive {
  public:
   explicit Ocfs2Atp(pagecache::BugSet bugs = {}) : Ocfs2Naive(bugs) {}
   const char* name() const override { return "ocfs2-atp"; }
+  absl::Span<const char* const> lock_order() const override { return Ocfs2::lock_order(); }  // it only tries under folio locks
   pagecache::Error ReadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error ReadaheadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error PrepareWrite(pagecache::World& world, pagecache::Folio& folio) const override;

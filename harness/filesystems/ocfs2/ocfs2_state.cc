@@ -10,9 +10,21 @@ namespace ordeal {
 using pagecache::Inode;
 using pagecache::World;
 
-// No node dies of a fault: what a dead node's files look like is not modelled.
+namespace {
+
+// What a dead node's inode says of the file: from when it is up to date after a grant of EX until it gives that down.
+bool ChangedHere(const Dlm& dlm, const Inode& inode) {
+  const ClusterLock& meta = OcfsInode(inode).meta();
+  return meta.granted() == lockdep::kDlmExclusive && meta.fresh() &&
+         dlm.granted(Ocfs2World::NodeOf(inode), meta.resource()) == lockdep::kDlmExclusive;
+}
+
+}  // namespace
+
 Ocfs2World::Ocfs2World(World& world)
-    : cluster_(world.sim(), {.nodes = std::max(world.options().nodes, 2), .deaths_max = 0}), dlm_(cluster_) {
+    : cluster_(world.sim(), {.nodes = std::max(world.options().nodes, 2), .deaths_max = world.options().nodes > 1 ? 1 : 0}),
+      dlm_(cluster_, {.null_queues = true, .waits_for_replay = WaitsForReplay(world.bugs())}),
+      recovery_(world, dlm_, [this](const Inode& inode) { return ChangedHere(dlm_, inode); }) {
   Simulation& sim = world.sim();
   rw_class_ = sim.Class("ocfs2_rw_lock", {.ordered_by_key = true, .kind = &lockdep::kDlmLock});
   meta_class_ = sim.Class("ocfs2_inode_lock", {.ordered_by_key = true, .kind = &lockdep::kDlmLock});

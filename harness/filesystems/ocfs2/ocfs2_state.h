@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "harness/cluster/cluster_lock.h"
+#include "harness/filesystems/node_recovery.h"
 #include "harness/pagecache/page_cache.h"
 
 namespace ordeal {
@@ -40,6 +41,7 @@ class Ocfs2World : public pagecache::FileSystemState {
  private:
   Cluster cluster_;
   Dlm dlm_;
+  NodeRecovery recovery_;
   PerNode<std::unique_ptr<DownconvertWorker>> workers_;
   lockdep::LockClassId rw_class_;
   lockdep::LockClassId meta_class_;
@@ -74,6 +76,7 @@ class Ocfs2Inode : public pagecache::FileSystemInodeState {
   RwSemaphore alloc;  // ip_alloc_sem
   const ClusterLock& meta() const { return meta_; }
   const ClusterLock& rw() const { return rw_; }
+  const ClusterLock& of_pages() const { return data_.has_value() ? *data_ : meta_; }  // which protects them
 
  private:
   Cluster& cluster_;

@@ -8,7 +8,7 @@ namespace ordeal {
 std::vector<FileSystemType> Ocfs2Types() {
   std::vector<FileSystemType> types = {
       MakeFileSystemType<Ocfs2>("ocfs2", "OCFS2 on two nodes: cluster locks tried under folio locks, else waited for without",
-                                {"B57", "B58", "B62"}),
+                                {"B48", "B56", "B57", "B58", "B62", "grant-before-replay"}),
       MakeFileSystemType<Ocfs2Naive>("ocfs2-naive", "OCFS2 2005: cluster lock under the folio lock (historical)", {}),
       MakeFileSystemType<Ocfs2SkipLocked>(
           "ocfs2-skip-locked", "as ocfs2-naive, but the downconvert skips locked pages and retries (proposed)", {}),
