@@ -28,7 +28,7 @@ namespace ordeal::lockdep {
 
 class Validator;
 
-inline constexpr uint32_t kOrderGraphFormat = 1;
+inline constexpr uint32_t kOrderGraphFormat = 2;  // 1: without stacks; still read, and written where there are none
 
 // Which instances of the two classes an edge connects. Numbers are those of the file.
 enum class Instances : uint8_t { kUnrelated = 0, kSame = 1, kAscending = 2, kDescending = 3 };
@@ -60,6 +60,8 @@ struct OrderGraph {
     uint64_t count = 0;  // 0: not counted
     std::string from_site;  // of the first sighting; empty if not known
     std::string to_site;
+    std::vector<std::string> from_stack = {};  // example call stacks of one sighting, innermost function first
+    std::vector<std::string> to_stack = {};
     friend bool operator==(const Edge&, const Edge&) = default;
   };
   struct Counter {

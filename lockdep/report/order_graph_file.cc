@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -45,6 +46,9 @@ std::string Checksum(const proto::OrderGraph& file) {
   for (const proto::OrderGraph::Edge& edge : file.edge()) {
     hash = Fold(Fold(Fold(Fold(hash, edge.from()), edge.to()), edge.instances()), edge.count());
     hash = Fold(Fold(hash, edge.from_site()), edge.to_site());
+    for (const std::string& frame : edge.from_stack()) hash = Fold(hash, frame);
+    if (edge.to_stack_size() != 0) hash = Fold(hash, std::string("to"));
+    for (const std::string& frame : edge.to_stack()) hash = Fold(hash, frame);
   }
   hash = Fold(hash, std::string("counters"));
   for (const proto::OrderGraph::Counter& counter : file.counter()) {
@@ -96,7 +100,7 @@ absl::Status CheckFormat(const std::string& text, const std::string& name) {
       return Refuse(name, number, "this is no order graph: the first field is not `format: N`",
                     "name a file that `ordeal kernel run --out=FILE` wrote");
     }
-    if (format == kOrderGraphFormat) return absl::OkStatus();
+    if (format >= 1 && format <= kOrderGraphFormat) return absl::OkStatus();
     return Refuse(name, number,
                   absl::StrCat("format ", format, format > kOrderGraphFormat ? " is newer than" : " is not",
                                " the one that this program reads (", kOrderGraphFormat, ")"),
@@ -138,7 +142,9 @@ absl::Status ReadEdges(const proto::OrderGraph& file, const std::string& name, c
       return Refuse(name, LineOf(text, "instances:"), "an edge has an unknown value of `instances`");
     }
     const Instances instances = static_cast<Instances>(edge.instances());
-    graph->edges.push_back({from->second, to->second, instances, edge.count(), edge.from_site(), edge.to_site()});
+    graph->edges.push_back({from->second, to->second, instances, edge.count(), edge.from_site(), edge.to_site(),
+                            {edge.from_stack().begin(), edge.from_stack().end()},
+                            {edge.to_stack().begin(), edge.to_stack().end()}});
   }
   return absl::OkStatus();
 }
@@ -164,7 +170,10 @@ absl::Status WriteAll(int fd, const std::string& path, const std::string& text) 
 std::string FormatOrderGraph(OrderGraph graph) {
   graph.Normalise();
   proto::OrderGraph file;
-  file.set_format(kOrderGraphFormat);
+  const bool has_stacks = std::any_of(graph.edges.begin(), graph.edges.end(), [](const OrderGraph::Edge& edge) {
+    return !edge.from_stack.empty() || !edge.to_stack.empty();
+  });
+  file.set_format(has_stacks ? kOrderGraphFormat : 1);
   file.set_source(graph.source);
   std::map<OrderNode, uint32_t> ids;
   for (const OrderGraph::Acquired& acquired : graph.nodes) {
@@ -183,6 +192,8 @@ std::string FormatOrderGraph(OrderGraph graph) {
     out->set_count(edge.count);
     out->set_from_site(edge.from_site);
     out->set_to_site(edge.to_site);
+    for (const std::string& frame : edge.from_stack) out->add_from_stack(frame);
+    for (const std::string& frame : edge.to_stack) out->add_to_stack(frame);
   }
   for (const OrderGraph::Counter& counter : graph.counters) {
     proto::OrderGraph::Counter* out = file.add_counter();

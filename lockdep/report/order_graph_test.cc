@@ -101,6 +101,19 @@ TEST(OrderGraphTest, ComesBackAsItWas) {
   EXPECT_EQ(*again, Example());
 }
 
+TEST(OrderGraphTest, StacksMakeItFormat2AndComeBack) {
+  OrderGraph graph = Example();
+  graph.edges[0].from_stack = {"xfs_ilock", "xfs_lock_two_inodes"};
+  graph.edges[1].to_stack = {"down_read"};
+  const std::string text = FormatOrderGraph(graph);
+  EXPECT_THAT(text, HasSubstr("format: 2\n"));
+  EXPECT_THAT(FormatOrderGraph(Example()), HasSubstr("format: 1\n"));
+  const absl::StatusOr<OrderGraph> again = ParseOrderGraph(text, "g.txtpb");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, graph);
+  EXPECT_FALSE(ParseOrderGraph(Replaced(text, "down_read", "down_write"), "g.txtpb").ok());
+}
+
 TEST(OrderGraphTest, NormaliseMergesEqualEdgesAndAddsTheirNodes) {
   const OrderNode a{"a", 0, Mode::kExclusive};
   const OrderNode b{"b", 0, Mode::kShared};
@@ -119,11 +132,11 @@ TEST(OrderGraphTest, CommentsAndIndentationAreNoEdits) {
 }
 
 TEST(OrderGraphTest, RefusesANewerFormatAndSaysSo) {
-  const std::string text = Replaced(FormatOrderGraph(Example()), "format: 1", "format: 2\nweather: SUNNY");
+  const std::string text = Replaced(FormatOrderGraph(Example()), "format: 1", "format: 3\nweather: SUNNY");
   const absl::Status status = ParseOrderGraph(text, "g.txtpb").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(),
-            "g.txtpb:2: format 2 is newer than the one that this program reads (1); use the program that wrote it, or "
+            "g.txtpb:2: format 3 is newer than the one that this program reads (2); use the program that wrote it, or "
             "write the file again with this one");
 }
 
