@@ -1,8 +1,8 @@
 #include "bpf/kernel_symbols.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
-#include <sstream>
 
 namespace ordeal::bpf {
 
@@ -17,13 +17,16 @@ KernelSymbols KernelSymbols::ParseObjects(std::istream& kallsyms) { return Parse
 KernelSymbols KernelSymbols::ParseTypes(std::istream& kallsyms, const std::string& types) {
   KernelSymbols symbols;
   std::string line;
-  while (std::getline(kallsyms, line)) {
-    std::istringstream words(line);
+  while (std::getline(kallsyms, line)) {  // "ffffffff81000010 T name" or "... t name\t[module]"
     uint64_t address = 0;
-    std::string type, name;
-    if (!(words >> std::hex >> address >> type >> name) || address == 0) continue;
-    if (type.size() != 1 || types.find(type) == std::string::npos) continue;
-    symbols.symbols_.emplace_back(address, name.substr(0, name.find('.')));
+    const char* const end = line.data() + line.size();
+    const auto [after, error] = std::from_chars(line.data(), end, address, 16);
+    if (error != std::errc() || address == 0 || end - after < 4 || *after != ' ' || after[2] != ' ') continue;
+    if (types.find(after[1]) == std::string::npos) continue;
+    const char* const name = after + 3;
+    symbols.symbols_.emplace_back(address, std::string(name, std::find_if(name, end, [](char c) {
+                                                           return c == '.' || c == '\t' || c == ' ';
+                                                         })));
   }
   std::sort(symbols.symbols_.begin(), symbols.symbols_.end());
   return symbols;

@@ -44,8 +44,34 @@ TEST(LockFlagsTest, SubclassesBelongToTheirOwnLock) {
 
 TEST(LockFlagsTest, ASubclassBeyondTheLastStaysInTheTable) {
   ExpectPart(0xff000004, 2, ORDEAL_ILOCK, ORDEAL_EXCLUSIVE, ORDEAL_SUBCLASSES - 1);
-  EXPECT_LT(ordeal_node_index(ORDEAL_LOCK_CLASSES - 1, ORDEAL_SUBCLASSES - 1, ORDEAL_SHARED),
-            static_cast<uint32_t>(ORDEAL_NODES_MAX));
+  EXPECT_LT(ordeal_node(ORDEAL_LOCK_CLASSES - 1, ORDEAL_SUBCLASSES - 1, ORDEAL_RECURSIVE),
+            static_cast<uint32_t>(ORDEAL_EVENT_NODES));
+}
+
+TEST(LockFlagsTest, ANodeKeepsItsParts) {
+  const uint32_t node = ordeal_node(ORDEAL_FIRST_NAMED_CLASS + ORDEAL_NAMED_CLASSES_MAX - 1, 5, ORDEAL_SHARED);
+  EXPECT_EQ(ordeal_node_class(node), static_cast<uint32_t>(ORDEAL_FIRST_NAMED_CLASS + ORDEAL_NAMED_CLASSES_MAX - 1));
+  EXPECT_EQ(ordeal_node_subclass(node), 5u);
+  EXPECT_EQ(ordeal_node_mode(node), static_cast<uint32_t>(ORDEAL_SHARED));
+  EXPECT_LT(node, static_cast<uint32_t>(ORDEAL_ALL_NODES));
+}
+
+TEST(LockFlagsTest, WaitsAreSortedIntoQuartersOfAnOctave) {
+  EXPECT_EQ(ordeal_wait_bucket(0), 0u);
+  EXPECT_EQ(ordeal_wait_bucket(63), 0u);
+  EXPECT_EQ(ordeal_wait_bucket(64), 1u);
+  uint32_t before = 0;
+  for (uint64_t ns = 1; ns < (uint64_t{1} << 37); ns += ns / 7 + 1) {
+    const uint32_t bucket = ordeal_wait_bucket(ns);
+    EXPECT_GE(bucket, before) << ns;
+    EXPECT_LT(ns, ordeal_wait_bucket_end(bucket)) << ns;
+    if (bucket > 0) {
+      EXPECT_GE(ns, ordeal_wait_bucket_end(bucket - 1)) << ns;
+      EXPECT_LE(ordeal_wait_bucket_end(bucket), ns + ns / 4 + 1) << ns;
+    }
+    before = bucket;
+  }
+  EXPECT_EQ(ordeal_wait_bucket(~uint64_t{0}), static_cast<uint32_t>(ORDEAL_WAIT_BUCKETS - 1));
 }
 
 TEST(LockFlagsTest, DirectoriesHaveClassesOfTheirOwn) {

@@ -98,12 +98,15 @@ ordered_json PairsToJson(const std::vector<ComparedPair>& pairs) {
 }
 
 ordered_json EdgeToJson(const lockdep::OrderGraph::Edge& edge) {
-  return {{"from", edge.from.ToString()},
-          {"to", edge.to.ToString()},
-          {"instances", lockdep::InstancesName(edge.instances)},
-          {"count", edge.count},
-          {"from_site", edge.from_site},
-          {"to_site", edge.to_site}};
+  ordered_json json = {{"from", edge.from.ToString()},
+                       {"to", edge.to.ToString()},
+                       {"instances", lockdep::InstancesName(edge.instances)},
+                       {"count", edge.count},
+                       {"from_site", edge.from_site},
+                       {"to_site", edge.to_site}};
+  if (!edge.from_stack.empty()) json["from_stack"] = edge.from_stack;
+  if (!edge.to_stack.empty()) json["to_stack"] = edge.to_stack;
+  return json;
 }
 
 ordered_json CyclesToJson(const std::vector<OrderCycle>& cycles) {

@@ -197,7 +197,8 @@ absl::Status RunRecorded(const KernelRunOptions& options, WorkDirectory* directo
                          KernelRunResult* result, bool* left_behind) {
   std::unique_ptr<LockOrderProbe> probe;
   if (options.record) {
-    ASSIGN_OR_RETURN(probe, LockOrderProbe::Load(KernelDevice(directory->device())));
+    ASSIGN_OR_RETURN(probe, LockOrderProbe::Load({.kernel_device = KernelDevice(directory->device()),
+                                                  .chosen_processes = true}));
     RETURN_IF_ERROR(probe->Attach());
   }
   Rounds rounds(options, directory, probe.get(), statistics, result);

@@ -40,6 +40,7 @@ class Program {
     AddCorpus();
     KernelHooks hooks;
     hooks.model_graph = [this](const std::string& filesystem) { return ModelOrderGraph(registry_, filesystem); };
+    hooks.program = &lockdep_program_;
     AddLockdepCommand(app_, &lockdep_program_, &command_);
     AddKernelCommand(app_, hooks, &command_);
   }

@@ -81,6 +81,10 @@ TEST_F(CliTest, BadUsageIsOneLineAndExitStatusTwo) {
   ExpectUsageError({"kernel", "run", "--fs=fat"}, "use xfs, ext4, btrfs, gfs2 or ocfs2");
   ExpectUsageError({"kernel", "run", "--directory=none"}, "cannot use directory 'none'");
   ExpectUsageError({"kernel", "run", "--workload=none"}, "none: cannot open");
+  ExpectUsageError({"kernel", "record", "--pid=0"}, "--pid must be a whole number");
+  ExpectUsageError({"kernel", "record", "--time=soon"}, "--time must be a duration");
+  ExpectUsageError({"kernel", "record", "words", "--", "true"}, "'words' stands before '--'");
+  ExpectUsageError({"kernel", "record", "--unknown"}, "there is no option '--unknown'");
   ExpectUsageError({"replay", "none.txtpb"}, "none.txtpb: cannot open: No such file or directory");
   ExpectUsageError({"replay", "."}, "no corpus entry (*.txtpb) in this folder");
 }

@@ -13,6 +13,7 @@
 #include "harness/cli/arguments.h"
 #include "harness/cli/exit_status.h"
 #include "harness/cli/kernel_graph_command.h"
+#include "harness/cli/kernel_record_command.h"
 #include "harness/cli/kernel_run_report.h"
 #include "harness/cli/kernel_vm_command.h"
 #include "harness/cli/kernel_workload.h"
@@ -148,6 +149,7 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   run->add_option("--vm-faults", arguments->vm_faults, "With --vm: failslab, fail_page_alloc, fail_make_request");
   run->callback([arguments, command] { *command = [arguments] { return RunHereOrInVm(*arguments); }; });
 
+  AddKernelRecordCommand(kernel, hooks.program, command);
   AddKernelGraphCommands(*kernel, hooks, command);
 }
 

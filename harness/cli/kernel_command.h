@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lockdep/report/order_graph.h"
@@ -21,6 +22,7 @@ namespace ordeal {
 struct KernelHooks {
   // The lock orders of the model of that file system. Without it, `kernel compare` needs --model=FILE.
   std::function<absl::StatusOr<lockdep::OrderGraph>(const std::string& filesystem)> model_graph;
+  const std::vector<std::string>* program = nullptr;  // what CutLockdepProgram took from behind "--"; not owned
 };
 
 // Adds the verb. When it is parsed, *command becomes what to run; it returns the exit status.

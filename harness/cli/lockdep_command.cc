@@ -226,7 +226,9 @@ int Lockdep(const LockdepArguments& arguments) {
 }  // namespace
 
 std::vector<std::string> CutLockdepProgram(int* argc, char** argv) {
-  if (*argc < 2 || std::strcmp(argv[1], "lockdep") != 0) return {};
+  const bool runs_a_program = (*argc >= 2 && std::strcmp(argv[1], "lockdep") == 0) ||
+                              (*argc >= 3 && std::strcmp(argv[1], "kernel") == 0 && std::strcmp(argv[2], "record") == 0);
+  if (!runs_a_program) return {};
   for (int i = 2; i < *argc; ++i) {
     if (std::strcmp(argv[i], "--") != 0) continue;
     std::vector<std::string> program(argv + i + 1, argv + *argc);

@@ -16,7 +16,8 @@
 
 namespace ordeal {
 
-// What stands behind "lockdep ... --" belongs to the program: takes it from the arguments. Empty if there is no "--".
+// What stands behind "lockdep ... --" or "kernel record ... --" belongs to the program: takes it from the arguments. Empty if
+// there is no "--".
 std::vector<std::string> CutLockdepProgram(int* argc, char** argv);
 
 // Adds the verb. When it is parsed, *command becomes what to run; it returns the exit status. `program` (not owned): what
