@@ -162,7 +162,7 @@ int BPF_PROG(on_folio_removed, struct folio *folio) {
   if (!holds_now) return 0;
   struct task_state *state = state_of_current(0);
   if (!state || !(state->exclusive[0] | state->exclusive[1])) return 0;
-  return show_exclusive(state, ADDRESS_OF(state, folio->mapping), folio->index + 1);
+  return show_exclusive(state, ADDRESS_OF(state, folio->mapping), folio->index + 1, 1);
 }
 
 // --- processes ---
@@ -171,7 +171,8 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   __u32 process = (__u32)parent->tgid, born = (__u32)child->tgid;
   __u8 yes = 1;
-  if (process != born && bpf_map_lookup_elem(&processes, &process)) bpf_map_update_elem(&processes, &born, &yes, BPF_ANY);
+  if (process == born || !bpf_map_lookup_elem(&processes, &process)) return 0;
+  if (bpf_map_update_elem(&processes, &born, &yes, BPF_ANY)) count(ORDEAL_PROCESSES_LOST);
   return 0;
 }
 
@@ -186,7 +187,7 @@ int BPF_PROG(on_exec, struct task_struct *task) {
     if (comm[i] != comm_wanted[i]) return 0;
     if (!comm[i]) break;
   }
-  bpf_map_update_elem(&processes, &process, &yes, BPF_ANY);
+  if (bpf_map_update_elem(&processes, &process, &yes, BPF_ANY)) count(ORDEAL_PROCESSES_LOST);
   return 0;
 }
 
@@ -277,6 +278,8 @@ int drive(__u64 *arguments) {
     case ORDEAL_DRIVE_WAIT_ENDS: return on_contention_end(arguments[1], (int)arguments[3]);
     case ORDEAL_DRIVE_LOCK_ACQUIRE: return on_lock_acquire(arguments, state, &lock);
     case ORDEAL_DRIVE_LOCK_RELEASE: return on_lock_release(arguments, state, arguments[1]);
+    case ORDEAL_DRIVE_LOCK_CONTENDED: return on_lock_contended(state, arguments[1]);
+    case ORDEAL_DRIVE_LOCK_ACQUIRED: return on_lock_acquired(state, arguments[1]);
   }
   return 0;
 }
@@ -288,6 +291,6 @@ int drive_page(__u64 *arguments) {
   struct task_state *state = state_of_current(1);
   if (!state) return 0;
   if (arguments[0] == ORDEAL_DRIVE_PAGE_ADDED) return on_page_added(arguments, state, mapping, host, arguments[2]);
-  if (arguments[0] == ORDEAL_DRIVE_PAGE_REMOVED) show_exclusive(state, mapping, arguments[2] + 1);
+  if (arguments[0] == ORDEAL_DRIVE_PAGE_REMOVED) show_exclusive(state, mapping, arguments[2] + 1, 1);
   return 0;
 }

@@ -128,6 +128,10 @@ absl::Status LockOrderProbe::Configure() {
   char* comm = const_cast<char*>(reinterpret_cast<const volatile char*>(skeleton_->rodata->comm_wanted));
   strncpy(comm, options_.comm.c_str(), sizeof(skeleton_->rodata->comm_wanted) - 1);
   RETURN_IF_ERROR(ChooseSources());
+  if (options_.drive) {
+    skeleton_->rodata->invalidate_map_offset = options_.drive_lock_events ? ORDEAL_DRIVE_INVALIDATE_MAP : 0;
+    skeleton_->rodata->iolock_map_offset = options_.drive_lock_events ? ORDEAL_DRIVE_IOLOCK_MAP : 0;
+  }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const bool drives = program == skeleton_->progs.drive || program == skeleton_->progs.drive_page;

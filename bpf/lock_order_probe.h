@@ -47,7 +47,8 @@ struct ProbeOptions {
   std::string comm;               // and those that come to be called so
   bool spin_waits = false;        // also waits for spin locks
   bool page_lock_waits = false;   // fentry programs, where they are allowed
-  bool drive = false;             // tests: load the programs of Drive
+  bool drive = false;             // tests: load the programs of Drive alone
+  bool drive_lock_events = false;  // and let page checks believe in lock debugging
 };
 
 class LockOrderProbe {

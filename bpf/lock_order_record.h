@@ -143,6 +143,14 @@ struct ordeal_mmap_site {
   __u64 failed;
 };
 
+/* A lock class of lock events, by address of its key. */
+struct ordeal_named_class {
+  __u32 id;
+  __u32 traits; /* ORDEAL_IS_... */
+  char name[ORDEAL_NAME_BYTES];
+};
+#define ORDEAL_IS_INVALIDATE_LOCK 1
+
 /* A page that was added while the invalidate lock was held exclusively by another task. */
 struct ordeal_page_finding {
   __u64 mapping;
@@ -192,7 +200,8 @@ enum ordeal_counter {
   ORDEAL_EXCLUSIVE_HOLDS = 29,      /* invalidate locks followed */
   ORDEAL_CLASSES_LOST = 30,         /* more lock classes than ORDEAL_NAMED_CLASSES_MAX */
   ORDEAL_IN_INTERRUPT = 31,         /* locks taken in interrupts: another context, left out */
-  ORDEAL_COUNTERS = 32,
+  ORDEAL_PROCESSES_LOST = 32,       /* no room to follow a new process */
+  ORDEAL_COUNTERS = 33,
 };
 
 struct ordeal_lock_part {
@@ -218,7 +227,12 @@ enum ordeal_drive {
   ORDEAL_DRIVE_LOCK_RELEASE = 11, /* map */
   ORDEAL_DRIVE_PAGE_ADDED = 12,   /* object, index */
   ORDEAL_DRIVE_PAGE_REMOVED = 13,
+  ORDEAL_DRIVE_LOCK_CONTENDED = 14, /* map */
+  ORDEAL_DRIVE_LOCK_ACQUIRED = 15,  /* map */
 };
+/* With ProbeOptions::drive, the lockdep map of a made-up mapping's invalidate lock, and of an inode's own lock, lie here. */
+#define ORDEAL_DRIVE_INVALIDATE_MAP 0x40
+#define ORDEAL_DRIVE_IOLOCK_MAP 0x20
 
 /* Part `index` (0 IOLOCK, 1 MMAPLOCK, 2 ILOCK) of a flag word; `directory` picks the directories' classes. */
 static inline struct ordeal_lock_part ordeal_decode_lock_flags(__u32 flags, int index, int directory) {
@@ -255,6 +269,7 @@ static_assert(sizeof(ordeal_node_value) == 64);
 static_assert(sizeof(ordeal_wait_key) == 16);
 static_assert(sizeof(ordeal_wait_value) == 32 + 4 * ORDEAL_WAIT_BUCKETS);
 static_assert(sizeof(ordeal_page_finding) == 88);
+static_assert(sizeof(ordeal_named_class) == 8 + ORDEAL_NAME_BYTES);
 static_assert(sizeof(ordeal_lock_part) == 3);
 #endif
 

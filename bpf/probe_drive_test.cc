@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "bpf/kernel_types.h"
 #include "bpf/lock_order_probe.h"
 #include "bpf/lock_order_record.h"
 #include "gtest/gtest.h"
@@ -32,8 +33,7 @@ class ProbeDriveTest : public ::testing::Test {
   void SetUp() override {
     if (geteuid() != 0) Skip("needs root");
     if (IsSkipped()) return;
-    // Nobody else's events: no process is chosen, and the device does not exist.
-    auto probe = LockOrderProbe::Load({.kernel_device = 0xfffffff, .drive = true});
+    auto probe = LockOrderProbe::Load({.drive = true, .drive_lock_events = lock_events_});
     if (!probe.ok() && absl::IsUnavailable(probe.status())) Skip(std::string(probe.status().message()));
     if (IsSkipped()) return;
     ASSERT_TRUE(probe.ok()) << probe.status();
@@ -77,6 +77,7 @@ class ProbeDriveTest : public ::testing::Test {
     return 0;
   }
 
+  bool lock_events_ = false;
   std::unique_ptr<LockOrderProbe> probe_;
 };
 
@@ -284,11 +285,7 @@ class LockEventsTest : public ProbeDriveTest {
           trylock);
   }
   void Release(uint64_t map) { Drive(ORDEAL_DRIVE_LOCK_RELEASE, map); }
-  void SetUp() override {
-    ProbeDriveTest::SetUp();
-    if (probe_ != nullptr) Lock(kInode, kIolockX);  // gives the task a state
-    if (probe_ != nullptr) Unlock(kInode, kIolockX);
-  }
+  LockEventsTest() { lock_events_ = true; }
 };
 
 TEST_F(LockEventsTest, ClassesHaveTheNamesOfTheirMapsAndTrylocksOrderNothing) {
@@ -306,6 +303,86 @@ TEST_F(LockEventsTest, ClassesHaveTheNamesOfTheirMapsAndTrylocksOrderNothing) {
   EXPECT_THAT(Edges(Read()),
               ElementsAre("&sb->s_type->i_mutex_key (exclusive) -> &sb->s_type->i_mutex_key#2 (shared-recursive) ",
                           "&sb->s_type->i_mutex_key (exclusive) -> mapping.invalidate_lock/1 (shared) "));
+}
+
+TEST_F(LockEventsTest, WaitsHaveTheClassOfTheLock) {
+  Acquire(0x1000, "&xfs_nondir_ilock_class", ORDEAL_EXCLUSIVE);
+  Drive(ORDEAL_DRIVE_LOCK_CONTENDED, 0x1000);
+  usleep(1000);
+  Drive(ORDEAL_DRIVE_LOCK_ACQUIRED, 0x1000);
+  Release(0x1000);
+  const Recording recording = Read();
+  ASSERT_THAT(recording.waits, SizeIs(1));
+  EXPECT_EQ(recording.waits[0].lock, "&xfs_nondir_ilock_class (exclusive)");
+  EXPECT_GE(recording.waits[0].longest_ns, 1000000u);
+  EXPECT_GE(recording.waits[0].p50_ns, recording.waits[0].longest_ns);
+}
+
+// On every file system: the invalidate lock is known by its class, the inode's own by its place.
+TEST_F(LockEventsTest, APageAddedUnderAnExclusiveInvalidateLockIsFound) {
+  const absl::StatusOr<KernelTypes> types = KernelTypes::Load();
+  ASSERT_TRUE(types.ok());
+  const auto vfs_inode = types->FieldOffset("xfs_inode", "i_vnode");
+  if (!vfs_inode) GTEST_SKIP() << "no XFS";
+  const uint64_t invalidate = kInode + 8 + ORDEAL_DRIVE_INVALIDATE_MAP;  // the mapping of a driven inode is 8 behind it
+  const uint64_t iolock = kInode + *vfs_inode + ORDEAL_DRIVE_IOLOCK_MAP;
+  Acquire(invalidate, "mapping.invalidate_lock", ORDEAL_EXCLUSIVE);
+  Acquire(0x5000, "&sem->wait_lock", ORDEAL_EXCLUSIVE);  // it waits
+  Release(0x5000);
+  InAnotherTask([&] { AddPage(kInode, 4); });
+  Drive(ORDEAL_DRIVE_LOCK_ACQUIRED, invalidate);
+  RemovePage(kInode, 5);
+  InAnotherTask([&] {  // a buffered write
+    Acquire(iolock, "&sb->s_type->i_mutex_key", ORDEAL_EXCLUSIVE);
+    AddPage(kInode, 5);
+    Release(iolock);
+  });
+  InAnotherTask([&] {  // not one: shared
+    Acquire(iolock, "&sb->s_type->i_mutex_key", ORDEAL_SHARED);
+    AddPage(kInode, 6);
+    Release(iolock);
+  });
+  RemovePage(kInode, 7);
+  Release(invalidate);
+  InAnotherTask([&] { AddPage(kInode, 5); });
+  const Recording recording = Read();
+  ASSERT_EQ(recording.page_findings, 1u) << FormatRecording(recording);
+  EXPECT_EQ(recording.pages[0].index, 6u);
+  EXPECT_EQ(Count(recording, "of those: before it was certainly held"), 1u);
+  EXPECT_FALSE(recording.pages[0].in_removed_range());
+}
+
+// More edges than the array of the first ones has room for: the others are in the hash map.
+TEST_F(LockEventsTest, ThousandsOfEdgesAreAllCounted) {
+  constexpr size_t kLocks = 45;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kLocks; ++i) names.push_back("lock " + std::to_string(i));
+  for (int round = 0; round < 2; ++round) {
+    for (size_t from = 0; from < kLocks; ++from) {
+      Acquire(0x1000 + from, names[from].c_str(), ORDEAL_EXCLUSIVE);
+      for (size_t to = 0; to < kLocks; ++to) {
+        if (to == from) continue;
+        Acquire(0x1000 + to, names[to].c_str(), ORDEAL_SHARED);
+        Release(0x1000 + to);
+      }
+      Release(0x1000 + from);
+    }
+  }
+  const Recording recording = Read();
+  ASSERT_THAT(recording.graph.edges, SizeIs(kLocks * (kLocks - 1)));
+  ASSERT_GT(recording.graph.edges.size(), static_cast<size_t>(ORDEAL_FIRST_EDGES));
+  for (const auto& edge : recording.graph.edges) {
+    EXPECT_EQ(edge.count, 2u) << edge.from.ToString() << " -> " << edge.to.ToString();
+  }
+}
+
+TEST_F(LockEventsTest, MoreLocksThanATaskHasRoomForAreCountedAsLost) {
+  for (uint64_t i = 0; i < ORDEAL_HELD_MAX + 3; ++i) Acquire(0x1000 + i, "many", ORDEAL_SHARED);
+  const absl::StatusOr<Recording> recording = probe_->ReadAll("driven");
+  ASSERT_TRUE(recording.ok()) << recording.status();
+  EXPECT_EQ(Count(*recording, "lost: held-lock stack full"), 3u);
+  EXPECT_EQ(recording->lost(), 3u);
+  for (uint64_t i = 0; i < ORDEAL_HELD_MAX; ++i) Release(0x1000 + i);
 }
 
 }  // namespace

@@ -36,20 +36,12 @@ static __always_inline int left_out_of_interrupt(void) {
   return 1;
 }
 
-#define IS_INVALIDATE_LOCK 1
-
-struct named_class {
-  __u32 id;
-  __u32 traits;
-  char name[ORDEAL_NAME_BYTES];
-};
-
 // By address of the key.
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, ORDEAL_NAMED_CLASSES_MAX);
   __type(key, __u64);
-  __type(value, struct named_class);
+  __type(value, struct ordeal_named_class);
 } named_classes SEC(".maps");
 
 __u32 named_classes_count = 0;
@@ -77,7 +69,7 @@ static int is_invalidate_lock(const char *name) {
 }
 
 __noinline int register_class(const struct lock_event *event) {
-  struct named_class made = {};
+  struct ordeal_named_class made = {};
   if (!event) return 0;
   __u64 key = event->key;
   __u32 number = __sync_fetch_and_add(&named_classes_count, 1);
@@ -91,14 +83,14 @@ __noinline int register_class(const struct lock_event *event) {
   } else {
     bpf_probe_read_kernel_str(made.name, sizeof(made.name), (const void *)event->name);
   }
-  made.traits = is_invalidate_lock(made.name) ? IS_INVALIDATE_LOCK : 0;
+  made.traits = is_invalidate_lock(made.name) ? ORDEAL_IS_INVALIDATE_LOCK : 0;
   bpf_map_update_elem(&named_classes, &key, &made, BPF_NOEXIST);
   return 0;
 }
 
-static struct named_class *class_of(const struct lock_event *event) {
+static struct ordeal_named_class *class_of(const struct lock_event *event) {
   __u64 key = event->key;
-  struct named_class *found = bpf_map_lookup_elem(&named_classes, &key);
+  struct ordeal_named_class *found = bpf_map_lookup_elem(&named_classes, &key);
   if (found) return found;
   register_class(event);
   return bpf_map_lookup_elem(&named_classes, &key);
@@ -108,10 +100,15 @@ static struct named_class *class_of(const struct lock_event *event) {
 const volatile __u32 invalidate_map_offset = 0;
 const volatile __u32 iolock_map_offset = 0;
 
+// Waiting takes locks as well (the lock's own spin lock): an event of locks is a sign of holding, but none of a grant.
+static void show_if_held(struct task_state *state) {
+  if (state->exclusive[0] | state->exclusive[1]) show_exclusive(state, 0, 0, 0);
+}
+
 static __always_inline int on_lock_acquire(void *ctx, struct task_state *state, const struct lock_event *event) {
-  struct named_class *named = class_of(event);
+  struct ordeal_named_class *named = class_of(event);
   if (!named) return 0;
-  show_if_exclusive(state);
+  show_if_held(state);
   __u32 subclass = event->subclass < ORDEAL_SUBCLASSES ? event->subclass : ORDEAL_SUBCLASSES - 1;
   struct acquisition lock = {.object = event->map,
                              .caller = event->caller,
@@ -120,7 +117,7 @@ static __always_inline int on_lock_acquire(void *ctx, struct task_state *state, 
                              .unchecked = event->unchecked,
                              .nested = event->nested};
   push(state, &lock);
-  if ((named->traits & IS_INVALIDATE_LOCK) && event->mode == ORDEAL_EXCLUSIVE && invalidate_map_offset) {
+  if ((named->traits & ORDEAL_IS_INVALIDATE_LOCK) && event->mode == ORDEAL_EXCLUSIVE && invalidate_map_offset) {
     struct exclusive_lock exclusive = {.caller = event->caller, .granted = event->trylock};
     ask_exclusive(state, event->map - invalidate_map_offset, &exclusive);
   }
@@ -129,7 +126,7 @@ static __always_inline int on_lock_acquire(void *ctx, struct task_state *state, 
 }
 
 static __always_inline int on_lock_release(void *ctx, struct task_state *state, __u64 map) {
-  show_if_exclusive(state);
+  show_if_held(state);
   int at = find_held(state, map, 0);
   if (at < 0 || at >= ORDEAL_HELD_MAX) {
     count(ORDEAL_RELEASE_OF_EARLIER);
@@ -156,9 +153,9 @@ static __always_inline int on_lock_contended(struct task_state *state, __u64 map
 }
 
 static __always_inline int on_lock_acquired(struct task_state *state, __u64 map) {
-  if (!state->waiting) return 0;
-  end_wait(state, map, 0);
-  if (invalidate_map_offset) show_if_exclusive(state);
+  if (state->waiting) end_wait(state, map, 0);
+  __u64 mapping = map - invalidate_map_offset;
+  if (invalidate_map_offset && (state->exclusive[0] == mapping || state->exclusive[1] == mapping)) show_if_exclusive(state);
   return 0;
 }
 

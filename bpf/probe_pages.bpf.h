@@ -86,9 +86,9 @@ static void report_page(const struct ordeal_hold *hold, const struct ordeal_susp
   __builtin_memcpy(finding->adder_comm, suspect->comm, sizeof(finding->adder_comm));
 }
 
-// An event of the current task shows that it holds what it had asked for, and still does. `removed`: 1 + the page of
-// `mapping` that it removes.
-__noinline int show_exclusive(struct task_state *state, __u64 mapping, __u64 removed) {
+// An event of the current task shows that it still holds the lock that was granted; with `grants`, also that it was: the event
+// cannot come while the task waits. `removed`: 1 + the page of `mapping` that it removes.
+__noinline int show_exclusive(struct task_state *state, __u64 mapping, __u64 removed, int grants) {
   if (!state) return 0;
   __u64 now_ns = bpf_ktime_get_ns();
   for (__u32 at = 0; at < EXCLUSIVE_MAX; at++) {
@@ -96,10 +96,10 @@ __noinline int show_exclusive(struct task_state *state, __u64 mapping, __u64 rem
     if (!key) continue;
     struct ordeal_hold *hold = bpf_map_lookup_elem(&holds, &key);
     if (!hold || hold->holder != (__u32)bpf_get_current_pid_tgid()) {
-      follow_exclusive(state, at, 1);
+      if (grants) follow_exclusive(state, at, 1);
       continue;
     }
-    ordeal_hold_grant(hold, now_ns);
+    if (grants) ordeal_hold_grant(hold, now_ns);
     for (__u32 i = 0; i < ORDEAL_SUSPECTS_MAX; i++) {
       if (i >= hold->suspects_reserved) break;
       if (ordeal_hold_take_suspect(hold, i)) report_page(hold, &hold->suspects[i], key);
@@ -127,7 +127,7 @@ __noinline int end_exclusive(struct task_state *state, __u64 mapping) {
 }
 
 static void show_if_exclusive(struct task_state *state) {
-  if (state->exclusive[0] | state->exclusive[1]) show_exclusive(state, 0, 0);
+  if (state->exclusive[0] | state->exclusive[1]) show_exclusive(state, 0, 0, 1);
 }
 
 // What the current task adds to a mapping that somebody holds or asks for exclusively. Returns 1 + the suspect's slot if

@@ -60,6 +60,7 @@ constexpr const char* kCounterNames[ORDEAL_COUNTERS] = {
     "exclusive invalidate locks followed",
     "lost: lock classes full",
     "locks of interrupts left out",
+    "lost: processes not followed",
 };
 
 constexpr uint32_t kContentionRead = 2;  // flags of contention_begin
@@ -120,14 +121,9 @@ absl::Status ForEachKey(int map, Visit visit) {
 }
 
 absl::Status Reader::ReadClasses() {
-  struct NamedClass {  // struct named_class of the probe
-    uint32_t id;
-    uint32_t traits;
-    char name[ORDEAL_NAME_BYTES];
-  };
   std::map<uint32_t, std::string> found;
   RETURN_IF_ERROR(ForEachKey<uint64_t>(maps_.named_classes, [&](uint64_t key) -> absl::Status {
-    NamedClass named = {};
+    ordeal_named_class named = {};
     if (bpf_map_lookup_elem(maps_.named_classes, &key, &named) != 0) return Unreadable("named_classes");
     found[named.id] = std::string(named.name, strnlen(named.name, sizeof(named.name)));
     return absl::OkStatus();
