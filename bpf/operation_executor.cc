@@ -59,6 +59,22 @@ OperationResult Clone(const FileOperation& operation, int fd, int other_fd) {
   return result;
 }
 
+// Runs `work` in a forked child, which shares the file mappings; its errno is the result. Without the C library's fork handlers:
+// the child makes system calls alone.
+template <typename Work>
+OperationResult InChild(const Work& work) {
+  const long pid = syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (pid == 0) {
+    syscall(SYS_exit_group, work());
+    __builtin_unreachable();
+  }
+  if (pid < 0) return Failed(errno);
+  int status = 0;
+  while (waitpid(static_cast<pid_t>(pid), &status, 0) < 0 && errno == EINTR) {
+  }
+  return Failed(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR);
+}
+
 }  // namespace
 
 TaskExecutor::TaskExecutor(const ProcessFiles& files, const RunEnvironment& environment, uint32_t task,
@@ -246,24 +262,16 @@ OperationResult TaskExecutor::Readdir(const FileOperation& operation) {
   return result;
 }
 
+// In a child, whose address space is its own. A thread that froze would need mmap_lock on its way back to user space, where a
+// task of its process that faults on a frozen page, and one that forks behind it, keep it from thawing: a deadlock that Linux
+// leaves to the caller (docs/kernel.md).
 OperationResult TaskExecutor::Freeze() {
   if (!environment_.may_freeze) return Failed(EPERM);
-  const OperationResult frozen = Returned(ioctl(environment_.directory_fd, FIFREEZE, 0));
-  if (frozen.error != 0) return frozen;  // EBUSY: another task is at it
-  return Returned(ioctl(environment_.directory_fd, FITHAW, 0));
-}
-
-// Without the C library's fork handlers: the child does nothing but exit.
-OperationResult TaskExecutor::Fork() {
-  const long pid = syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
-  if (pid == 0) {
-    syscall(SYS_exit_group, 0);
-    __builtin_unreachable();
-  }
-  if (pid < 0) return Failed(errno);
-  while (waitpid(static_cast<pid_t>(pid), nullptr, 0) < 0 && errno == EINTR) {
-  }
-  return {};
+  const int fd = environment_.directory_fd;
+  return InChild([fd] {
+    if (ioctl(fd, FIFREEZE, 0) != 0) return errno;  // EBUSY: another task is at it
+    return ioctl(fd, FITHAW, 0) != 0 ? errno : 0;
+  });
 }
 
 OperationResult TaskExecutor::WithOther(const FileOperation& operation, int fd) {
@@ -325,7 +333,7 @@ OperationResult TaskExecutor::Perform(const FileOperation& operation, uint32_t i
     case FileOperationKind::kLoad: return Load(operation, id);
     case FileOperationKind::kStore: return Store(operation, id);
     case FileOperationKind::kMapUnmap: return MapUnmap();
-    case FileOperationKind::kFork: return Fork();
+    case FileOperationKind::kFork: return InChild([] { return 0; });
     case FileOperationKind::kLink: return Link(operation);
     case FileOperationKind::kReplace: return Replace(operation);
     case FileOperationKind::kReaddir: return Readdir(operation);

@@ -5,7 +5,7 @@
 // * remap replaces the mapping by another one of the same file in one step, so that no other task finds a gap; protect makes
 //   it read-only for a moment: a store of another task waits, a system call that stores through it may get EFAULT.
 // * fork: a child that shares the mappings and exits at once. Buffers are not inherited (MADV_DONTFORK).
-// * freeze: only of a scratch file system, which is nobody else's; thawed at once. Otherwise EPERM.
+// * freeze: only of a scratch file system, which is nobody else's; by a child, which thaws it at once. Otherwise EPERM.
 // * shrink-inodes: reclaim of the run's own memory group; ENOSYS where there is none.
 // * drop-caches: of the file's pages in this process (MADV_PAGEOUT) and of its clean, unmapped pages (POSIX_FADV_DONTNEED).
 //
@@ -59,7 +59,6 @@ class TaskExecutor {
   OperationResult Readdir(const FileOperation& operation);
   OperationResult Link(const FileOperation& operation);
   OperationResult Freeze();
-  OperationResult Fork();
   void Submit(const FileOperation& operation, uint32_t id);
   void Reap(AsyncIo::Wait wait);
   void Observe(const FileOperation& operation, uint32_t id, const unsigned char* data, int64_t bytes);
