@@ -39,6 +39,8 @@ class StampCode {
   explicit StampCode(uint64_t salt) : salt_(salt) {}
   uint64_t Word(const CellStamp& stamp) const;
   bool Parse(uint64_t word, CellStamp* stamp) const;  // false: no stamp of this round
+  // Salts of successive rounds are successive numbers.
+  StampCode RoundsBack(uint64_t rounds) const { return StampCode(salt_ - rounds); }
 
  private:
   uint64_t Check(uint64_t fields) const;

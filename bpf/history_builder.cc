@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "bpf/hang_watch.h"
 #include "bpf/process_files.h"
 
@@ -34,6 +34,9 @@ int ErrorOf(const OperationLog::Record& record, const FileOperation& operation) 
   const bool counts = IsReadCall(operation.kind) || IsWriteCall(operation.kind);
   return counts && record.result.bytes % kCellBytes != 0 ? EINTR : 0;  // a part of a cell: like a failure
 }
+
+constexpr size_t kGarbageMost = 8;
+constexpr uint64_t kRoundsBack = 1000;
 
 uint32_t PageStart(uint32_t cell) { return cell / kPageCells * kPageCells; }
 uint32_t PageEnd(uint32_t cell) { return (cell + kPageCells - 1) / kPageCells * kPageCells; }
@@ -67,14 +70,11 @@ bool OneTime(const OperationEvent& a, const OperationEvent& b) { return a.start 
 
 }  // namespace
 
-Promises PromisesOf(const std::string& file_system, const std::string& release) {
-  int major = 0;
-  int minor = 0;
-  std::sscanf(release.c_str(), "%d.%d", &major, &minor);
+Promises PromisesOf(const std::string& file_system) {
   Promises promises;
   promises.atomic_calls = file_system == "xfs";
   promises.whole_writes = IsOneOf(file_system, {"xfs", "ext4", "btrfs"});
-  promises.zeroes_tail = file_system == "xfs" || (file_system == "ext4" && (major > 6 || (major == 6 && minor >= 14)));
+  promises.zeroes_tail = file_system == "xfs";  // ext4 since 6.14, but not when a direct write lets the file grow
   return promises;
 }
 
@@ -93,12 +93,15 @@ HistoryBuilder::HistoryBuilder(const Workload& workload, const OperationLog& log
   }
 }
 
-CellValue HistoryBuilder::DecodeWord(uint64_t word) const {
+CellValue HistoryBuilder::DecodeWord(uint64_t word) {
   if (word == 0) return {.kind = CellKind::kZero};
   if (word == kBlankWord) return {.kind = CellKind::kBlankPoison};
   CellStamp stamp;
   const CellValue garbage = {.kind = has_entries_ ? CellKind::kUnknown : CellKind::kTorn};
-  if (!code_.Parse(word, &stamp)) return garbage;
+  if (!code_.Parse(word, &stamp)) {
+    if (garbage_.size() < kGarbageMost && !has_entries_) garbage_.push_back(word);
+    return garbage;
+  }
   if (stamp.operation == 0) return {.kind = CellKind::kInitial, .file = stamp.file, .cell = stamp.index};
   const FileOperation* operation = FindOperation(workload_, stamp.operation);
   if (operation == nullptr || operation->file != stamp.file) return garbage;
@@ -109,6 +112,22 @@ CellValue HistoryBuilder::DecodeWord(uint64_t word) const {
     first = static_cast<uint32_t>(record.offset / kCellBytes);
   }
   return {.kind = CellKind::kData, .file = stamp.file, .cell = first + stamp.index, .operation = stamp.operation};
+}
+
+std::string HistoryBuilder::DescribeGarbage() const {
+  std::string text;
+  for (const uint64_t word : garbage_) {
+    absl::StrAppendFormat(&text, "  unknown word 0x%016x", word);
+    CellStamp stamp;
+    for (uint64_t back = 1; back <= kRoundsBack; ++back) {
+      if (!code_.RoundsBack(back).Parse(word, &stamp)) continue;
+      absl::StrAppendFormat(&text, ": written %d rounds before, file %d, operation %d, its cell %d", back, stamp.file,
+                            stamp.operation, stamp.index);
+      break;
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
 }
 
 CellValue HistoryBuilder::Decode(const CellWords& words) {
@@ -142,11 +161,8 @@ void HistoryBuilder::AddEvent(uint32_t task, uint32_t id, const FileOperation& o
   event.copies_values = !reads_entries;
   if (event.error == 0 && !reads_entries) event.completed_cells = static_cast<uint32_t>(record.result.bytes / kCellBytes);
   if (IsAppend(operation.kind)) {
-    if (record.offset >= 0) {
-      event.operation.offset_cells = static_cast<uint32_t>(record.offset / kCellBytes);
-    } else {
-      event.error = EIO;
-    }
+    event.place_unknown = record.end == 0 || record.offset < 0 || event.error != 0;
+    if (!event.place_unknown) event.operation.offset_cells = static_cast<uint32_t>(record.offset / kCellBytes);
   }
   if (event.error == 0) {
     for (uint32_t cell = 0; cell < record.observed; ++cell) event.observed.push_back(Decode(log_.observed(id, cell)));

@@ -9,7 +9,7 @@
 //
 // Thread-safety: none. Refers to workload and log; use it when the processes have ended.
 // Example:
-//   HistoryBuilder builder(workload, *log, StampCode(salt), PromisesOf("xfs", KernelRelease()));
+//   HistoryBuilder builder(workload, *log, StampCode(salt), PromisesOf("xfs"));
 //   const History& history = builder.Build();
 //   RETURN_IF_ERROR(builder.LookAtEnd(directory_fd));
 //   for (const DataViolation& violation : Judge(history)) ...
@@ -27,8 +27,8 @@
 
 namespace ordeal::bpf {
 
-// What a real file system promises beyond the common rules. `release`: "6.18.44".
-Promises PromisesOf(const std::string& file_system, const std::string& release);
+// What a real file system promises beyond the common rules.
+Promises PromisesOf(const std::string& file_system);
 
 class HistoryBuilder {
  public:
@@ -41,13 +41,15 @@ class HistoryBuilder {
 
   const History& history() const { return history_; }
   uint64_t cells_seen() const { return cells_seen_; }
+  // What the words were that nobody stamped in this round, one a line: data of an earlier round, or a number.
+  std::string DescribeGarbage() const;
 
  private:
   void AddEvent(uint32_t task, uint32_t id, const FileOperation& operation);
   void ExcuseConflicts();
   bool Conflict(const OperationEvent& direct, const OperationEvent& other, uint32_t* first, uint32_t* end) const;
   CellValue Decode(const CellWords& words);
-  CellValue DecodeWord(uint64_t word) const;
+  CellValue DecodeWord(uint64_t word);
   std::vector<CellValue> ReadCells(int fd, uint32_t cells, bool direct);
 
   const Workload& workload_;
@@ -56,6 +58,7 @@ class HistoryBuilder {
   const bool writers_exclude_direct_;  // a buffered write and a synchronous direct one never run at once
   bool has_entries_ = false;           // a readdir wrote into a mapping
   uint64_t cells_seen_ = 0;
+  std::vector<uint64_t> garbage_;  // the first few
   History history_;
 };
 

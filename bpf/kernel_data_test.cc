@@ -106,6 +106,17 @@ TEST_F(KernelDataTest, FindsALostWrite) {
   EXPECT_TRUE(ParseWorkload(lost->workload).ok());
 }
 
+// What each way to read it sees while the round runs.
+TEST_F(KernelDataTest, FindsDataOfAnotherPlaceWhileTheRoundRuns) {
+  options_.at_round_begin = [](int directory_fd) { Overwrite(directory_fd, "a", 0, Contents(directory_fd, "a", 1)); };
+  const KernelRunResult result = Run();
+  for (const char* wanted : {"foreign: read", "foreign: direct-read", "foreign: load"}) {
+    EXPECT_TRUE(std::any_of(result.findings.begin(), result.findings.end(),
+                            [&](const KernelFinding& finding) { return finding.signature == wanted; }))
+        << wanted;
+  }
+}
+
 TEST_F(KernelDataTest, FindsZerosThatNobodyWrote) {
   options_.at_round_end = [](int directory_fd) { Overwrite(directory_fd, "a", 0, std::string(kCellBytes, '\0')); };
   const KernelRunResult result = Run();

@@ -41,6 +41,7 @@ struct Machine {
   std::string mounts;
   std::set<std::string> loops;  // attached
   std::set<std::string> temporary_files;
+  std::set<std::string> memory_groups;
 
   static Machine Now() {
     Machine machine;
@@ -52,6 +53,12 @@ struct Machine {
     }
     for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::temp_directory_path())) {
       if (entry.path().filename().string().rfind("ordeal.", 0) == 0) machine.temporary_files.insert(entry.path());
+    }
+    for (const char* hierarchy : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory"}) {
+      std::error_code none;
+      for (const auto& entry : std::filesystem::directory_iterator(hierarchy, none)) {
+        if (entry.path().filename().string().rfind("ordeal-", 0) == 0) machine.memory_groups.insert(entry.path());
+      }
     }
     return machine;
   }
@@ -202,6 +209,9 @@ class KernelRunSignalTest : public KernelRunTest {
   // To the caller alone, or to all of the group (as a terminal does). Returns the caller's wait status.
   int Signal(int number, bool whole_group) {
     const Machine before = Machine::Now();
+    const auto started = [&] {
+      return options_.directory.empty() ? Machine::Now().loops != before.loops : !std::filesystem::is_empty(options_.directory);
+    };
     const pid_t caller = fork();
     if (caller == 0) {
       setpgid(0, 0);
@@ -211,8 +221,8 @@ class KernelRunSignalTest : public KernelRunTest {
       _exit(absl::IsCancelled(status) ? 42 : 1);
     }
     setpgid(caller, caller);
-    for (int tries = 0; tries < 1000 && Machine::Now().loops == before.loops; ++tries) usleep(10000);
-    EXPECT_NE(Machine::Now().loops, before.loops) << "it never started";
+    for (int tries = 0; tries < 1000 && !started(); ++tries) usleep(10000);
+    EXPECT_TRUE(started()) << "it never started";
     usleep(500000);  // most likely into the workload; any other place must do as well
     kill(whole_group ? -caller : caller, number);
     int status = 0;
@@ -247,6 +257,21 @@ TEST_F(KernelRunSignalTest, KillingEveryProcessLeavesNothing) {
   const Machine before = Machine::Now();
   EXPECT_TRUE(WIFSIGNALED(Signal(SIGKILL, /*whole_group=*/true)));
   EXPECT_TRUE(BecomesLike(before));
+}
+
+TEST_F(KernelRunSignalTest, NeitherInterruptNorKillLeaveAnythingInADirectory) {
+  const Machine before = Machine::Now();
+  std::string parent = (std::filesystem::temp_directory_path() / "kernel_run_test.XXXXXX").string();
+  ASSERT_NE(mkdtemp(parent.data()), nullptr);
+  options_.directory = parent;
+  options_.record = false;
+  EXPECT_TRUE(WIFEXITED(Signal(SIGINT, /*whole_group=*/true)));
+  EXPECT_TRUE(std::filesystem::is_empty(parent)) << "at once";
+  EXPECT_TRUE(WIFSIGNALED(Signal(SIGKILL, /*whole_group=*/true)));
+  for (int tries = 0; tries < 1000 && !std::filesystem::is_empty(parent); ++tries) usleep(10000);
+  EXPECT_TRUE(std::filesystem::is_empty(parent));
+  EXPECT_TRUE(BecomesLike(before));
+  std::filesystem::remove_all(parent);
 }
 
 TEST(KernelRunRefusalTest, RefusesAnUnknownFileSystem) {

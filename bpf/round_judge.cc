@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "bpf/hang_watch.h"
-#include "bpf/kernel_run.h"
 #include "harness/oracle/judge.h"
 #include "harness/workload/workload_text.h"
 #include "lockdep/support/status_macros.h"
@@ -13,7 +12,7 @@ namespace ordeal::bpf {
 
 RoundJudge::RoundJudge(const Workload& workload, const OperationLog& log, StampCode code, const std::string& file_system,
                        uint64_t seed)
-    : workload_(workload), seed_(seed), builder_(workload, log, code, file_system, PromisesOf(file_system, KernelRelease())) {}
+    : workload_(workload), seed_(seed), builder_(workload, log, code, file_system, PromisesOf(file_system)) {}
 
 absl::Status RoundJudge::LookAndJudge(int directory_fd, std::vector<KernelFinding>* findings) {
   builder_.Build();
@@ -21,6 +20,7 @@ absl::Status RoundJudge::LookAndJudge(int directory_fd, std::vector<KernelFindin
   const History& history = builder_.history();
   std::string workload_text;
   std::string history_text;
+  const std::string garbage = builder_.DescribeGarbage();
   for (const DataViolation& violation : Judge(history)) {
     if (workload_text.empty()) {
       workload_text = PrintWorkload(workload_);
@@ -29,7 +29,7 @@ absl::Status RoundJudge::LookAndJudge(int directory_fd, std::vector<KernelFindin
     AddFinding({.kind = "data",
                 .signature = violation.signature,
                 .summary = violation.message,
-                .details = Explain(history, violation),
+                .details = absl::StrCat(Explain(history, violation), garbage),
                 .workload = workload_text,
                 .history = history_text,
                 .seed = seed_},

@@ -77,6 +77,8 @@ struct OperationEvent {
   // What a read or write moves between file and mapping. False: every cell it writes, on either side, is labelled with
   // this operation (the model). True: cells keep the label of their origin (real memory).
   bool copies_values = false;
+  // A real append that failed: the kernel says neither where it would have begun nor how much of it was written.
+  bool place_unknown = false;
   SourceSite site;
 };
 

@@ -95,5 +95,16 @@ TEST(MixtureTest, AFailedDirectReadMayLeaveAnythingInAMapping) {
   EXPECT_THAT(past.Signatures(), IsEmpty());
 }
 
+TEST(MixtureTest, AnAppendThatFailedMayHaveWrittenAnywhereSinceItBegan) {
+  Past past;
+  past.Read(3, 1, 2, {Data(9, 7, 1)});
+  OperationEvent& append = past.Add(FileOperationKind::kDirectAppend, 0, 4, 3, 6);
+  append.error = 14;
+  past.Read(3, 7, 8, {Data(9, 7, 1)});
+  EXPECT_THAT(past.Signatures(), ElementsAre("foreign: read", "foreign: read"));
+  past.history.events[1].place_unknown = true;
+  EXPECT_THAT(past.Signatures(), ElementsAre("foreign: read")) << "the one before it";
+}
+
 }  // namespace
 }  // namespace ordeal

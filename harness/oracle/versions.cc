@@ -95,7 +95,9 @@ void VersionTable::AddSizeChanges(const OperationEvent& event) {
   const FileOperation& operation = event.operation;
   const bool ok = Succeeded(event);
   if (event.error == kInvalidArgument) return;
-  if (IsWriteCall(operation.kind)) {
+  if (event.place_unknown) {
+    sizes_.push_back({operation.file, kFileCellsMax, event.start, event.end, false, false});
+  } else if (IsWriteCall(operation.kind)) {
     const uint32_t sure = operation.offset_cells + (ok ? event.completed_cells : 0);
     const uint32_t most = operation.offset_cells + operation.length_cells;
     if (ok && event.completed_cells > 0) {
@@ -170,6 +172,11 @@ void VersionTable::AddMoved(const OperationEvent& event, Version version) {
 
 void VersionTable::AddWritten(const OperationEvent& event, Version version) {
   const FileOperation& operation = event.operation;
+  if (event.place_unknown) {
+    version.content = Version::Content::kAnything;
+    for (uint32_t cell = 0; cell < files_[operation.file].cells; ++cell) Add({operation.file, cell}, version);
+    return;
+  }
   const bool ok = Succeeded(event);
   const bool copies = event.copies_values && IsWriteCall(operation.kind) && operation.buffer_file != kAnonymousBuffer;
   version.content = copies ? Version::Content::kCopy : Version::Content::kStamp;

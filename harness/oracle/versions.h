@@ -35,7 +35,7 @@ struct Interval {
 inline constexpr int kInitialEvent = -1;
 
 struct Version {
-  // kAnything: a real device's transfer into pinned memory that failed (btrfs zeroes what does not match its checksum).
+  // kAnything: what a real transfer that failed may have left (btrfs zeroes what does not match its checksum).
   enum class Content : uint8_t { kInitial, kZero, kStamp, kCopy, kMoved, kAnything };
   int event = kInitialEvent;  // index into History::events
   uint64_t start = 0;
