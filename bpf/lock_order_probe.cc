@@ -69,6 +69,9 @@ uint32_t KernelDevice(dev_t device) {
 
 absl::Status LockOrderProbe::ChooseSources() {
   ASSIGN_OR_RETURN(const KernelTypes types, KernelTypes::Load());
+  if (!types.HasTracepoint("sched_process_fork")) {  // every kernel has that one
+    return absl::UnavailableError("this kernel gives eBPF programs no tracepoints (it is built without CONFIG_BPF_EVENTS)");
+  }
   const auto missing = [&](const Source& source) {
     std::vector<const char*> names;
     for (const char* name : source.tracepoints) {

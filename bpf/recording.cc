@@ -15,6 +15,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr size_t kRowsMax = 20;     // of a table for people; JSON has all
+constexpr size_t kEdgesMax = 200;   // with lock debugging there are thousands
 constexpr size_t kFramesMax = 8;    // of a stack, likewise
 constexpr size_t kPagesShown = 5;
 
@@ -44,7 +45,12 @@ std::string FormatStack(const CallStack& stack, const std::string& indent) {
 std::string FormatEdges(const lockdep::OrderGraph& graph) {
   std::string text = "orders (acquired while held)\n";
   if (graph.edges.empty()) return text + "  none\n";
+  size_t rows = 0;
   for (const lockdep::OrderGraph::Edge& edge : graph.edges) {
+    if (rows++ == kEdgesMax) {
+      absl::StrAppend(&text, "  ... ", graph.edges.size() - kEdgesMax, " more; --out and --json have all\n");
+      break;
+    }
     absl::StrAppendFormat(&text, "  %10d  %s -> %s", edge.count, edge.from.ToString(), edge.to.ToString());
     if (edge.instances != lockdep::Instances::kUnrelated) {
       absl::StrAppend(&text, "  ", lockdep::InstancesName(edge.instances));
