@@ -111,11 +111,12 @@ endfunction()
 
 # ordeal_test(NAME held_lock_stack_test SRCS held_lock_stack_test.cc DEPS ordeal::lockdep_runtime
 #             [DATA_DEPENDS targets that must be built before it runs] [TIMEOUT seconds]
-#             [ALONE, a program of its own in every build: it has definitions of its own or replaces operator new])
+#             [ALONE, a program of its own in every build: it has definitions of its own or replaces operator new]
+#             [MACHINE, it looks at the whole machine, its mounts and probes, or changes it: such tests run one at a time])
 # A program each. With ORDEAL_FAST_BUILD the tests of a room share one (ordeal_room_tests), which takes half of the processor
 # time to compile; a test is then the suites of its sources, in a process of its own as before.
 function(ordeal_test)
-  cmake_parse_arguments(A "ALONE" "NAME;TIMEOUT" "SRCS;DEPS;DATA_DEPENDS" ${ARGN})
+  cmake_parse_arguments(A "ALONE;MACHINE" "NAME;TIMEOUT" "SRCS;DEPS;DATA_DEPENDS" ${ARGN})
   if(NOT ORDEAL_TESTS)
     return()
   endif()
@@ -141,6 +142,9 @@ function(ordeal_test)
   endif()
   set_tests_properties(${A_NAME} PROPERTIES TIMEOUT ${A_TIMEOUT} SKIP_REGULAR_EXPRESSION "ORDEAL_SKIPPED"
     FAIL_REGULAR_EXPRESSION "Running 0 tests")
+  if(A_MACHINE)
+    set_tests_properties(${A_NAME} PROPERTIES RESOURCE_LOCK machine)
+  endif()
 endfunction()
 
 function(ordeal_test_program target)
