@@ -103,7 +103,7 @@ int BPF_PROG(on_mmap_lock_asked, struct mm_struct *mm, bool write) {
   struct task_state *state = selected_state();
   if (!state) return 0;
   const __u64 address = ADDRESS_OF(state, mm);
-  return on_mmap_asked(state, address, address + OFFSET_OF(mm_struct, mmap_lock), write);
+  return on_mmap_asked(ctx, state, address, address + OFFSET_OF(mm_struct, mmap_lock), write);
 }
 
 SEC("tp_btf/mmap_lock_acquire_returned")
@@ -271,7 +271,7 @@ int drive(__u64 *arguments) {
     case ORDEAL_DRIVE_ILOCK_NOWAIT: return on_ilock(arguments, state, &inode, 1);
     case ORDEAL_DRIVE_IUNLOCK: return on_iunlock(arguments, state, &inode);
     case ORDEAL_DRIVE_IDEMOTE: return on_idemote(arguments, state, &inode);
-    case ORDEAL_DRIVE_MMAP_ASKED: return on_mmap_asked(state, arguments[1], arguments[1] + 8, arguments[3] != 0);
+    case ORDEAL_DRIVE_MMAP_ASKED: return on_mmap_asked(arguments, state, arguments[1], arguments[1] + 8, arguments[3] != 0);
     case ORDEAL_DRIVE_MMAP_RETURNED: return on_mmap_returned(arguments, state, arguments[1], arguments[3] != 0, arguments[4] != 0);
     case ORDEAL_DRIVE_MMAP_RELEASED: return on_mmap_released(arguments, state, arguments[1]);
     case ORDEAL_DRIVE_WAIT_BEGINS: return on_contention_begin(arguments, arguments[1], (__u32)arguments[3]);

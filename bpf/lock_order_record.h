@@ -137,7 +137,8 @@ static inline __u64 ordeal_wait_bucket_end(__u32 bucket) {
   return (4ull + (bucket - 1) % 4 + 1) << ((bucket - 1) / 4 + ORDEAL_WAIT_SHIFT - 2);
 }
 
-/* What a site with mmap_lock showed: contention proves that it waits, failing without contention that it only tries. */
+/* What a site with mmap_lock showed: contention (or asking again at once) proves that it waits, failing without contention that
+ * it tries. */
 struct ordeal_mmap_site {
   __u64 contended;
   __u64 failed;

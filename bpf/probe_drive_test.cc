@@ -193,6 +193,20 @@ TEST_F(ProbeDriveTest, ASiteThatFailsWithoutWaitingOnlyTries) {
   EXPECT_EQ(Count(recording, "edges into trylocks of mmap_lock left out"), 1u);
 }
 
+// As the page-fault handler does: it tries, then it waits. That the lock is free by then makes it no site that only tries.
+TEST_F(ProbeDriveTest, ASiteThatAsksAgainAfterAFailureWaits) {
+  Lock(kInode, kIolockS);
+  for (const int success : {0, 1}) {
+    Drive(ORDEAL_DRIVE_MMAP_ASKED, kMm, 0, 0);
+    Drive(ORDEAL_DRIVE_MMAP_RETURNED, kMm, 0, 0, success);
+    if (success) Drive(ORDEAL_DRIVE_MMAP_RELEASED, kMm);
+  }
+  Unlock(kInode, kIolockS);
+  const Recording recording = Read();
+  EXPECT_THAT(Edges(recording), ElementsAre("xfs_iolock (shared) -> mmap_lock (shared) "));
+  EXPECT_EQ(Count(recording, "edges into trylocks of mmap_lock left out"), 0u);
+}
+
 TEST_F(ProbeDriveTest, WaitsOfXfsLocksHaveTheirClass) {
   Lock(kInode, kIolockX | kMmaplockX);
   Drive(ORDEAL_DRIVE_WAIT_BEGINS, kInode + 24, 0, /*write=*/4);

@@ -93,7 +93,10 @@ static __always_inline int on_idemote(void *ctx, struct task_state *state, const
   return 0;
 }
 
-static __always_inline int on_mmap_asked(struct task_state *state, __u64 mm, __u64 lock, int write) {
+// Who asks again at once for what it did not get falls back from trying to waiting, perhaps without any contention.
+static __always_inline int on_mmap_asked(void *ctx, struct task_state *state, __u64 mm, __u64 lock, int write) {
+  if (state->mmap_failed == mm) note_mmap_site(take_stack(ctx), 1);
+  state->mmap_failed = 0;
   state->mmap_asked = mm;
   state->mmap_waited = 0;
   state->attempts[ATTEMPT_MMAP_LOCK].lock = lock;
@@ -109,7 +112,9 @@ static __always_inline int on_mmap_returned(void *ctx, struct task_state *state,
   state->mmap_asked = 0;
   if (!success) {
     count(ORDEAL_MMAP_LOCK_FAILED);
-    if (!waited) note_mmap_site(take_stack(ctx), 0);
+    if (waited) return 0;
+    note_mmap_site(take_stack(ctx), 0);
+    state->mmap_failed = mm;
     return 0;
   }
   show_if_exclusive(state);

@@ -130,6 +130,7 @@ struct task_state {
   struct attempt attempts[ATTEMPTS_MAX];
   __u64 mmap_asked;   // the mm of an mmap_lock that was asked for
   __u64 mmap_waited;  // and had to be waited for
+  __u64 mmap_failed;  // the mm whose lock the task could not get, last
   // What a stack is wanted for: FINISH.
   __u32 edge_notes;
   __u32 held_note;  // 1 + slot
