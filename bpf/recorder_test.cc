@@ -153,24 +153,40 @@ TEST_F(RecorderTest, ASoundKernelAddsNoPageUnderAnExclusiveInvalidateLock) {
   EXPECT_FALSE(said["waits"].empty());
 }
 
-// The shell starts them after recording began: each is found when it becomes `dd`, and their parent is not recorded.
+// Records `options` while a shell, whose process is put into them if `by_process`, starts one `dd` and one `cp` after the other.
+json RecordBeside(const std::string& directory, RecordOptions options, bool by_process) {
+  const pid_t shell = fork();
+  if (shell == 0) {
+    const std::string work = "cd " + directory + "; while [ ! -e stop ]; do dd if=/dev/zero of=f bs=4k count=4 "
+                             "2>/dev/null; cp f g; done";
+    execl("/bin/sh", "sh", "-c", work.c_str(), nullptr);
+    _exit(1);
+  }
+  options.time_s = 0.3;
+  if (by_process) options.process = shell;
+  const absl::StatusOr<RecordResult> result = Record(options);
+  std::fclose(std::fopen((directory + "/stop").c_str(), "w"));
+  waitpid(shell, nullptr, 0);
+  if (!result.ok()) return {{"error", std::string(result.status().message())}};
+  return RecordingToJson(result->recording);
+}
+
+// Each is found when it becomes `dd`, and their parent is not recorded.
 TEST_F(RecorderTest, ProcessesOfANameAreRecorded) {
-  const json said = OnScratchXfs([](const std::string& directory) {
-    const pid_t other = fork();
-    if (other == 0) {
-      const std::string work = "cd " + directory + "; while [ ! -e stop ]; do dd if=/dev/zero of=f bs=4k count=4 "
-                               "2>/dev/null; cp f g; done";
-      execl("/bin/sh", "sh", "-c", work.c_str(), nullptr);
-      _exit(1);
-    }
-    json result = Say(Record({.comm = "dd", .time_s = 0.3}));
-    std::fclose(std::fopen((directory + "/stop").c_str(), "w"));
-    waitpid(other, nullptr, 0);
-    return result;
-  });
+  const json said =
+      OnScratchXfs([](const std::string& directory) { return RecordBeside(directory, {.comm = "dd"}, false); });
   ASSERT_FALSE(said.contains("error")) << said;
   EXPECT_THAT(Edges(said), Contains("xfs_iolock (exclusive) -> xfs_ilock (exclusive)"));
   for (const json& hold : said["holds"]) EXPECT_THAT(hold["longest_comm"], testing::AnyOf("dd", "")) << hold;
+}
+
+TEST_F(RecorderTest, AProcessIsRecordedWithWhatItForks) {
+  const json said = OnScratchXfs([](const std::string& directory) { return RecordBeside(directory, {}, true); });
+  ASSERT_FALSE(said.contains("error")) << said;
+  EXPECT_THAT(Edges(said), Contains("xfs_iolock (exclusive) -> xfs_ilock (exclusive)"));
+  for (const json& hold : said["holds"]) {
+    EXPECT_THAT(hold["longest_comm"], testing::AnyOf("sh", "dd", "cp", "")) << hold;
+  }
 }
 
 TEST_F(RecorderTest, TimeEndsACommandThatStillRuns) {
