@@ -4,13 +4,10 @@
 #include <linux/loop.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bpf/program.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal::bpf {
@@ -57,14 +55,7 @@ const MkfsProgram* MkfsOf(const std::string& file_system) {
   return nullptr;
 }
 
-// Where Debian puts it, also if root's PATH lacks it.
-std::string FindMkfs(const std::string& file_system) {
-  for (const char* directory : {"/usr/sbin/", "/sbin/", "/usr/local/sbin/", "/usr/bin/"}) {
-    const std::string path = absl::StrCat(directory, "mkfs.", file_system);
-    if (access(path.c_str(), X_OK) == 0) return path;
-  }
-  return "";
-}
+std::string FindMkfs(const std::string& file_system) { return FindProgram(absl::StrCat("mkfs.", file_system)); }
 
 bool KernelKnows(const std::string& file_system) {
   std::ifstream list("/proc/filesystems");
@@ -73,37 +64,6 @@ bool KernelKnows(const std::string& file_system) {
     if (word == file_system) return true;
   }
   return false;
-}
-
-// Runs a program without a shell; its output is the error message if it fails.
-absl::Status RunProgram(const std::vector<std::string>& words) {
-  int output[2];
-  if (pipe2(output, O_CLOEXEC) != 0) return SystemError("pipe");
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(output[1], STDOUT_FILENO);
-    dup2(output[1], STDERR_FILENO);
-    execv(arguments[0], arguments.data());
-    _exit(127);
-  }
-  close(output[1]);
-  std::string text;
-  char buffer[4096];
-  ssize_t n = 0;
-  while (pid > 0 && ((n = read(output[0], buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR))) {
-    if (n > 0) text.append(buffer, static_cast<size_t>(n));
-  }
-  close(output[0]);
-  if (pid < 0) return SystemError("fork");
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat(words[0], " failed: ", text));
 }
 
 // What a loop device is attached to ("/tmp/#123 (deleted)"); empty if to nothing. Names the image, so that the next user
@@ -208,7 +168,7 @@ absl::StatusOr<std::unique_ptr<ScratchFileSystem>> ScratchFileSystem::Make(const
   const std::vector<std::string>& mkfs_options = MkfsOf(options.file_system)->options;
   words.insert(words.end(), mkfs_options.begin(), mkfs_options.end());
   words.push_back(scratch->loop_device_);
-  RETURN_IF_ERROR(RunProgram(words));
+  RETURN_IF_ERROR(RunProgram(words).status());
   RETURN_IF_ERROR(scratch->Mount(options.file_system));
   return scratch;
 }
