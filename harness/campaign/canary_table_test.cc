@@ -89,6 +89,7 @@ TEST(CanaryTableTest, AHoleExplainsFindingsOfItsKindOnly) {
   const ScenarioSpec repaired{.scenario = "two-locks", .filesystem = "new", .bugs = {}, .faults = {}};
   EXPECT_THAT(HolesThatExplain(registry, old, FindingKind::kDeadlock), ElementsAre("T1"));
   EXPECT_THAT(HolesThatExplain(registry, old, FindingKind::kData), IsEmpty());
+  EXPECT_THAT(HolesThatExplain(registry, old, FindingKind::kInvariant), ElementsAre("T1"));  // the scenario shows T1
   EXPECT_THAT(HolesThatExplain(registry, repaired, FindingKind::kDeadlock), IsEmpty());
 }
 

@@ -16,10 +16,11 @@ std::vector<std::string> HolesThatExplain(const Registry& registry, const Scenar
   for (const std::string& id : filesystem->inherent_bugs) {
     const BugEntry* bug = registry.FindBug(id);
     const bool deadlocks = bug != nullptr && absl::StrContains(bug->kind, "deadlock");
-    if (by_data == deadlocks) continue;
-    all.push_back(id);
     const bool is_switch = std::find(scenario->bugs.begin(), scenario->bugs.end(), id) != scenario->bugs.end();
-    if (is_switch || scenario->ShowsHole(id, filesystem->name)) of_scenario.push_back(id);
+    const bool shown = is_switch || scenario->ShowsHole(id, filesystem->name);
+    if (by_data == deadlocks && !(shown && kind == FindingKind::kInvariant)) continue;
+    all.push_back(id);
+    if (shown) of_scenario.push_back(id);
   }
   return of_scenario.empty() ? all : of_scenario;
 }

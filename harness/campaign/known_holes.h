@@ -15,7 +15,8 @@ namespace ordeal {
 
 // Ids of the holes of spec's file system that explain a finding of this kind: those that the scenario is known to find, else all.
 // A hole that lets pages appear where none should be breaks data and invariants, and lets two tasks chase each other for ever
-// (livelock); it does not make locks wait for each other, unless it is a deadlock by itself.
+// (livelock); it does not make locks wait for each other, unless it is a deadlock by itself. Where the scenario is known to find
+// such a deadlock, an invariant may be its first sign: a fault that does not block makes a task a second holder instead.
 std::vector<std::string> HolesThatExplain(const Registry& registry, const ScenarioSpec& spec, FindingKind kind);
 
 }  // namespace ordeal
