@@ -2,6 +2,7 @@
 // it, which is silent. Needs root, loop devices and mkfs; says ORDEAL_SKIPPED with the reason where it cannot run.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 
 #include "bpf/kernel_run.h"
 #include "bpf/process_files.h"
+#include "bpf/scratch_file_system.h"
+#include "bpf/workload_runner.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "harness/workload/workload_text.h"
@@ -154,6 +157,61 @@ TEST_F(KernelDataTest, NothingHangsWithoutACause) {
     if (ioctl(directory_fd, FIFREEZE, 0) != 0 || ioctl(directory_fd, FITHAW, 0) != 0) _exit(9);
   };
   EXPECT_THAT(Run().findings, IsEmpty());
+}
+
+// A frozen file system is thawed by nobody: its writer stays whatever is sent to it, is reported, and does not hold us up. In a
+// child, whose mounts are its own. "": as it should be.
+std::string WaitForAWriterOfAFrozenFileSystem(bool thaws) {
+  const absl::StatusOr<std::unique_ptr<ScratchFileSystem>> scratch = ScratchFileSystem::Make({.file_system = "ext4"});
+  if (!scratch.ok()) return std::string(scratch.status().message());
+  const int directory_fd = (*scratch)->directory_fd();
+  const Workload workload = {
+      .files = {{"a", 16}}, .tasks = {{{.kind = Kind::kWrite, .file = 0, .offset_cells = 0, .length_cells = 4}}}, .processes = {0}};
+  const std::unique_ptr<RunStatistics> statistics = *RunStatistics::Make();
+  const std::unique_ptr<OperationLog> log = *OperationLog::Make(workload);
+  const RunEnvironment environment{
+      .directory_fd = directory_fd, .log = log.get(), .statistics = statistics.get(), .perturb = false};
+  if (!PrepareFiles(workload, directory_fd, StampCode(environment.salt)).ok()) return "cannot prepare the file";
+  absl::StatusOr<std::unique_ptr<WorkloadProcesses>> run = WorkloadProcesses::Fork(workload, environment);
+  if (!run.ok()) return std::string(run.status().message());
+  const pid_t pid = (*run)->pids()[0];
+  const auto thaw = [directory_fd] { ioctl(directory_fd, FITHAW, 0); };
+  if (ioctl(directory_fd, FIFREEZE, 0) != 0) return "cannot freeze";
+  (*run)->Start();
+  const auto unblock = [&] { thaws ? thaw() : void(); };
+  const absl::StatusOr<RunOutcome> outcome = (*run)->Wait({.hang_s = 0.5, .kill_s = 1, .unblock = unblock});
+  const bool there = kill(pid, 0) == 0;
+  if (!thaws) {
+    thaw();
+    waitpid(pid, nullptr, 0);
+  }
+  if (!outcome.ok()) return std::string(outcome.status().message());
+  if (outcome->left_behind == thaws) return "left_behind: " + outcome->hang;
+  if (there == thaws) return "there: " + outcome->hang;
+  const char* const said = thaws ? "they ended when the file system was thawed" : "only a reboot ends them";
+  return outcome->hang.find(said) != std::string::npos ? "" : outcome->hang;
+}
+
+TEST(UnkillableProcessTest, IsReportedAndLeftUnlessTheThawEndsIt) {
+  if (const absl::Status possible = CheckScratchFileSystem("ext4"); !possible.ok()) {
+    std::cout << "ORDEAL_SKIPPED: " << possible.message() << std::endl;
+    GTEST_SKIP();
+  }
+  for (const bool thaws : {false, true}) {
+    int answer[2];
+    ASSERT_EQ(pipe2(answer, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      const std::string said = "done:" + WaitForAWriterOfAFrozenFileSystem(thaws);
+      _exit(write(answer[1], said.data(), said.size()) == static_cast<ssize_t>(said.size()) ? 0 : 1);
+    }
+    close(answer[1]);
+    std::string said(4096, '\0');
+    said.resize(static_cast<size_t>(std::max<ssize_t>(read(answer[0], said.data(), said.size()), 0)));
+    close(answer[0]);
+    waitpid(child, nullptr, 0);
+    EXPECT_EQ(said, "done:") << "thaws: " << thaws;
+  }
 }
 
 TEST(KernelFindingTest, GoesThroughAPipe) {
