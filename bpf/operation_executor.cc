@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -232,6 +233,14 @@ OperationResult TaskExecutor::Link(const FileOperation& operation) {
   return linked.error != 0 ? linked : removed;
 }
 
+OperationResult TaskExecutor::MakeDirectory(const FileOperation& operation) {
+  const std::string name = absl::StrCat(files_.file(operation.file).name, ".dir.", task_);
+  const int directory = files_.directory_fd();
+  const OperationResult made = Returned(mkdirat(directory, name.c_str(), 0700));
+  const OperationResult removed = Returned(unlinkat(directory, name.c_str(), AT_REMOVEDIR));
+  return made.error != 0 ? made : removed;
+}
+
 OperationResult TaskExecutor::Replace(const FileOperation& operation) {
   const std::string& name = files_.file(operation.file).name;
   const std::string fresh = absl::StrCat(name, ".new.", task_);
@@ -335,6 +344,7 @@ OperationResult TaskExecutor::Perform(const FileOperation& operation, uint32_t i
     case FileOperationKind::kMapUnmap: return MapUnmap();
     case FileOperationKind::kFork: return InChild([] { return 0; });
     case FileOperationKind::kLink: return Link(operation);
+    case FileOperationKind::kMakeDirectory: return MakeDirectory(operation);
     case FileOperationKind::kReplace: return Replace(operation);
     case FileOperationKind::kReaddir: return Readdir(operation);
     case FileOperationKind::kFreeze: return Freeze();

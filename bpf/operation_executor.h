@@ -58,6 +58,7 @@ class TaskExecutor {
   OperationResult Replace(const FileOperation& operation);
   OperationResult Readdir(const FileOperation& operation);
   OperationResult Link(const FileOperation& operation);
+  OperationResult MakeDirectory(const FileOperation& operation);
   OperationResult Freeze();
   void Submit(const FileOperation& operation, uint32_t id);
   void Reap(AsyncIo::Wait wait);

@@ -26,7 +26,7 @@ std::vector<OperationWeight> KernelOperations() {
       {FileOperationKind::kFork, 1},             {FileOperationKind::kReaddir, 1},
       {FileOperationKind::kSyncFs, 1},           {FileOperationKind::kFreeze, 1},
       {FileOperationKind::kRename, 1},           {FileOperationKind::kReplace, 1},
-      {FileOperationKind::kShrinkInodes, 1}};
+      {FileOperationKind::kShrinkInodes, 1},     {FileOperationKind::kMakeDirectory, 1}};
   kinds.insert(kinds.end(), std::begin(more), std::end(more));
   return kinds;
 }

@@ -124,11 +124,12 @@ Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, u
     if (result.error == Error::kOk) result.cells_done = at;
   }
   if (result.error == Error::kOk && result.cells_done > 0) {
+    fs_.RemapPrepared(*this, first, second);
     fs_.ExtentsEnter(*this, second, PageOf(second_offset_cells), PagesFor(second_offset_cells + result.cells_done));
     SharePages(*this, first, first_offset_cells, second, second_offset_cells, result.cells_done);
     fs_.ExtentsExit(*this, second);
   }
-  fs_.TwoInodesExit(*this, first, second);
+  fs_.RemapExit(*this, first, second);
   second.last_operation = {"Dedupe", lockdep::Site::Here()};
   return Finish(first, std::move(result));
 }

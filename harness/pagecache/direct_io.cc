@@ -3,6 +3,7 @@
 #include "harness/pagecache/direct_io.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "harness/pagecache/async_io.h"
 #include "harness/pagecache/fault.h"
@@ -97,17 +98,21 @@ void DirectIo::WaitAll() {
   });
 }
 
-bool DirectIo::MapForRead(uint32_t page, uint32_t* block) {
+Extent DirectIo::LookUp(uint32_t page) {
   inode_.extent_lock.LockShared();
   const Extent extent = inode_.extents[page];
   inode_.extent_lock.UnlockShared();
-  *block = extent.block;
-  return extent.kind == ExtentKind::kWritten;
+  return extent;
 }
 
-// kNoSpace: no block is free; the extent is as before.
+// kNoSpace: no block is free; the extent is as before. Only what allocates is a transaction.
 Error DirectIo::MapForWrite(DirectSegment& segment) {
-  if (MapForRead(segment.file_page, &segment.block) && !world_.allocator().CopiesOnWrite(segment.block)) return Error::kOk;
+  const Extent before = LookUp(segment.file_page);
+  segment.block = before.block;
+  const bool allocates = !before.has_block() || world_.allocator().CopiesOnWrite(before.block);
+  if (!allocates && before.kind == ExtentKind::kWritten) return Error::kOk;
+  std::optional<TransactionGuard> transaction;
+  if (allocates) transaction.emplace(world_, inode_);
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[segment.file_page];
   const bool cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
@@ -157,14 +162,14 @@ void DirectIo::SubmitReads(uint32_t size, Result* result) {
     const uint32_t first = segment.file_page * kPageCells;
     if (first >= size) return;
     const uint32_t cells = std::min(kPageCells, size - first);
-    uint32_t block = 0;
-    if (!MapForRead(segment.file_page, &block)) {
+    const Extent extent = LookUp(segment.file_page);
+    if (extent.kind != ExtentKind::kWritten) {
       result->error = ReachUser(true, [&] { return ZeroSegment(segment, cells); });
     } else {
       result->error = ReachUser(true, [&] { return PinSegment(segment, cells, true); });
       if (result->error == Error::kOk) {
         if (mapped()) std::copy_n(io_.stamps.begin() + (first - io_.offset_cells), cells, segment.store.begin());
-        Submit(segment, RequestKind::kDirectRead, block);
+        Submit(segment, RequestKind::kDirectRead, extent.block);
       }
     }
     if (result->error != Error::kOk) return;
@@ -246,7 +251,7 @@ void DirectIo::EndSegment(DirectSegment& segment) {
 // The file system's end_io: what has been written becomes readable, then the file grows.
 void DirectIo::EndWrite(Result* result) {
   if (result->cells_done == 0) return;
-  const FreezeGuard guard(world_, FreezeLevel::kInternal);
+  const TransactionGuard transaction(world_, inode_);
   inode_.extent_lock.LockExclusive();
   for (DirectSegment& segment : segments_) EndSegment(segment);
   inode_.extent_lock.UnlockExclusive();
@@ -275,9 +280,7 @@ void DirectIo::InvalidateAgain(Result* result) {
 // A part of a block that others share: the rest would have to be copied.
 bool DirectIo::NeedsCopyOfRest() {
   if (Aligned(io_)) return false;
-  inode_.extent_lock.LockShared();
-  const Extent extent = inode_.extents[begin()];
-  inode_.extent_lock.UnlockShared();
+  const Extent extent = LookUp(begin());
   return extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
 }
 

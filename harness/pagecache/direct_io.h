@@ -55,7 +55,7 @@ class DirectIo {
   Error ReachUser(bool write, Reach reach);
   void Unpin(bool written);
   void Submit(DirectSegment& segment, RequestKind kind, uint32_t block);
-  bool MapForRead(uint32_t page, uint32_t* block);
+  Extent LookUp(uint32_t page);
   Error MapForWrite(DirectSegment& segment);
   void EndSegment(DirectSegment& segment);
   Error ZeroSegment(DirectSegment& segment, uint32_t cells);

@@ -34,6 +34,7 @@ class ExtentTransactions {
 };
 
 Error ExtentTransactions::MakeUnwritten(uint32_t page) {
+  const TransactionGuard transaction(world_, inode_);
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[page];
   Error error = Error::kOk;
@@ -47,6 +48,7 @@ Error ExtentTransactions::MakeUnwritten(uint32_t page) {
 }
 
 Error ExtentTransactions::Fill(uint32_t page) {
+  const TransactionGuard transaction(world_, inode_);
   inode_.extent_lock.LockExclusive();
   Extent& extent = inode_.extents[page];
   Error error = Error::kOk;
@@ -64,6 +66,7 @@ Error ExtentTransactions::AllocateUnwritten(Extent& extent) {
 
 void ExtentTransactions::Move(uint32_t from, uint32_t to) {
   if (inode_.extents[from].kind == ExtentKind::kHole && inode_.extents[to].kind == ExtentKind::kHole) return;
+  const TransactionGuard transaction(world_, inode_);
   inode_.extent_lock.LockExclusive();
   if (inode_.dio.count() != 0) {
     world_.NoteViolation("S9", "no direct I/O is in flight while extents move",

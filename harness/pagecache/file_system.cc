@@ -82,6 +82,15 @@ void FileSystem::TwoInodesExit(World&, Inode& first, Inode& second) const { Unlo
 void FileSystem::RenameEnter(World&, Inode& source, Inode& target) const { LockTwoNondirectories(source, target); }
 void FileSystem::RenameExit(World&, Inode& source, Inode& target) const { UnlockTwoNondirectories(source, target); }
 
+void FileSystem::TransactionEnter(World& world, Inode&) const {
+  RwSemaphore* const level = world.freeze_level(FreezeLevel::kInternal);
+  if (level != nullptr) level->LockShared();
+}
+void FileSystem::TransactionExit(World& world, Inode&) const {
+  RwSemaphore* const level = world.freeze_level(FreezeLevel::kInternal);
+  if (level != nullptr) level->UnlockShared();
+}
+
 bool FileSystem::Swap(const Inode& first, const Inode& second) const {
   return first.number > second.number && !bugs_.Has(Bug::kB67ArgumentOrder);
 }

@@ -155,9 +155,13 @@ class FileSystem {
   virtual void TwoInodesExit(World& world, Inode& first, Inode& second) const;
   // P18: source and target of a clone.
   virtual void RemapEnter(World& world, Inode& source, Inode& target) const { TwoInodesEnter(world, source, target); }
-  // Both are drained and flushed, the target's pages dropped: from here on the source's extents are only read.
+  // Both are drained and flushed, the target's pages dropped (in a dedupe: found to be equal): from here on the source's extents
+  // are only read.
   virtual void RemapPrepared(World& world, Inode& source, Inode& target) const {}
   virtual void RemapExit(World& world, Inode& source, Inode& target) const { TwoInodesExit(world, source, target); }
+  // The transaction that shares a block holds the extent locks of both files. False: it looks the source's extent up before, and
+  // holds the target's.
+  virtual bool RemapLocksBothExtents() const { return true; }
   // The extents of pages [begin_page, end_page) change under a lock of their range, which is taken after the last folio lock and
   // keeps folios from being filled, but not from being inserted: what has come back meanwhile is dropped once more, without it.
   // Where pages stay as they are (dedupe) nothing is dropped.
@@ -180,6 +184,13 @@ class FileSystem {
   // where they are the same).
   virtual void RenameEnter(World& world, Inode& source, Inode& target) const;
   virtual void RenameExit(World& world, Inode& source, Inode& target) const;
+  // Around making a new file in a directory, whose i_rwsem is held; nobody else knows the file yet.
+  virtual void CreateEnter(World& world, Inode& directory, Inode& inode) const {}
+  virtual void CreateExit(World& world, Inode& directory, Inode& inode) const {}
+  // Around each change of an inode's extents that becomes durable as one transaction; before the extent lock, never nested. Whoever
+  // only reserves space needs none. The default: the freeze level of transactions.
+  virtual void TransactionEnter(World& world, Inode& inode) const;
+  virtual void TransactionExit(World& world, Inode& inode) const;
   // Renames between directories exclude each other (s_vfs_rename_mutex).
   virtual bool SerializesRenames() const { return true; }
 

@@ -27,6 +27,19 @@ class FreezeGuard {
   RwSemaphore* const semaphore_;
 };
 
+// A transaction of the file system (FileSystem::TransactionEnter): the third level, and what else it takes.
+class TransactionGuard {
+ public:
+  TransactionGuard(World& world, Inode& inode) : world_(world), inode_(inode) { world_.fs().TransactionEnter(world_, inode_); }
+  ~TransactionGuard() { world_.fs().TransactionExit(world_, inode_); }
+  TransactionGuard(const TransactionGuard&) = delete;
+  TransactionGuard& operator=(const TransactionGuard&) = delete;
+
+ private:
+  World& world_;
+  Inode& inode_;
+};
+
 }  // namespace ordeal::pagecache
 
 #endif  // ORDEAL_HARNESS_PAGECACHE_FREEZE_H_

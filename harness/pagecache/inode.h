@@ -20,6 +20,7 @@
 namespace ordeal::pagecache {
 
 inline constexpr uint32_t kFilePagesMax = 16;  // of one file; 64 cells
+inline constexpr int64_t kTickNs = 100 * kStepNs;  // of the clock that gives times of change
 
 class Inode;
 
@@ -128,6 +129,7 @@ class Inode {
   InodeState state = InodeState::kLive;
   DroppedRange dropped;
   LastOperation last_operation;
+  int64_t changed_tick = -1;  // World::ChangesTime
   uint32_t cow_blocks = 0;  // that writes in flight will put in the place of shared ones
   // How often a folio of each page has been dirtied: a direct write sees from it that the cache was written meanwhile.
   std::array<uint32_t, kFilePagesMax> dirtied{};

@@ -7,8 +7,7 @@
 namespace ordeal::pagecache {
 namespace {
 
-constexpr int kParent = 1;    // I_MUTEX_PARENT
-constexpr int kChildMm = 1;   // SINGLE_DEPTH_NESTING
+constexpr int kChildMm = 1;  // SINGLE_DEPTH_NESTING
 
 // zap_page_range, under mmap_lock for writing: dirty bits go to the folios without any lock of theirs.
 void Zap(World& world, Vma& vma) {
@@ -96,7 +95,7 @@ Result World::Fork(Mm& mm) {
 Result World::Readdir(Mm& mm, const Io& io) {
   Result result;
   Inode& directory = OnNode(root(), mm.node);
-  directory.i_rwsem.LockShared(kParent);
+  directory.i_rwsem.LockShared();
   Folio* block = memory_.Allocate(directory.mapping, 0, Gfp::kKernel);
   if (block == nullptr) result.error = Error::kNoMemory;
   const bool under_tree_lock = bugs().Has(Bug::kB41ReaddirCopiesUnderTreeLock);

@@ -17,6 +17,7 @@ constexpr int kParent2 = 5;  // I_MUTEX_PARENT2
 }  // namespace
 
 Result World::Link(Inode& file) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   Inode& directory = DirectoryOf(file);
   directory.i_rwsem.LockExclusive(kParent);
@@ -35,6 +36,7 @@ Result World::Link(Inode& file) {
 }
 
 Result World::Unlink(Inode& file) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   Inode& directory = DirectoryOf(file);
   directory.i_rwsem.LockExclusive(kParent);
@@ -174,7 +176,40 @@ Result World::Rename(Inode& file, Inode& other) {
   return Finish(file, std::move(result));
 }
 
+void World::CreateIn(Inode& directory, Inode& fresh, int subclass) {
+  const FreezeGuard guard(*this, FreezeLevel::kWrite);
+  directory.i_rwsem.LockExclusive(subclass);
+  fs_.CreateEnter(*this, directory, fresh);
+  scheduler().Point(OperationKind::kWrite, directory.id);
+  fs_.CreateExit(*this, directory, fresh);
+  directory.i_rwsem.UnlockExclusive();
+}
+
+// mkdir, and rmdir: of a name that nobody else uses.
+Result World::MakeAndRemoveDirectory(Inode& file) {
+  LD_CHECK(options_.nodes == 1, "the directories of a cluster are not modelled");
+  Inode& parent = DirectoryOf(file);
+  Inode& fresh = NewInode(InodeType::kDirectory);
+  CreateIn(parent, fresh, kParent);
+  {
+    const FreezeGuard guard(*this, FreezeLevel::kWrite);
+    parent.i_rwsem.LockExclusive(kParent);
+    fresh.i_rwsem.LockExclusive();
+    fs_.LinkEnter(*this, parent, fresh);
+    scheduler().Point(OperationKind::kWrite, parent.id);
+    fresh.nlink = 0;
+    fs_.LinkExit(*this, parent, fresh);
+    fresh.i_rwsem.UnlockExclusive();
+    parent.i_rwsem.UnlockExclusive();
+  }
+  Iput(fresh);
+  return Finish(file, {});
+}
+
+// The new file is made by open with O_CREAT, under a name that nobody else uses: a lookup that may create locks the directory
+// without a subclass.
 Result World::Replace(Inode& file, Inode& fresh) {
+  CreateIn(DirectoryOf(fresh), fresh, 0);
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   Inode& directory = DirectoryOf(file);

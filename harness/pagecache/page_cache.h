@@ -160,9 +160,12 @@ class World {
   // A second name, and its removal, in its directory.
   Result Link(Inode& file);
   Result Unlink(Inode& file);
+  // A directory beside the file, and its removal. Not on a cluster.
+  Result MakeAndRemoveDirectory(Inode& file);
   // The two files change places (RENAME_EXCHANGE): both directories and both files are locked.
   Result Rename(Inode& file, Inode& other);
-  // `fresh`, made by CreateFileLike, takes the name of `file` (rename over it), which its last Iput will then evict.
+  // `fresh`, made by CreateFileLike, is created in the directory and takes the name of `file` (rename over it), which its last
+  // Iput will then evict.
   Result Replace(Inode& file, Inode& fresh);
   // open: one reference more. Waits for an eviction under way, and reads in again what was evicted. kNoEntry: it is gone for good.
   Error Open(Inode& file);
@@ -245,6 +248,9 @@ class World {
   int mms() const { return mms_used_; }
   Mm& mm(int i) const { return *mms_[static_cast<size_t>(i)]; }
 
+  // file_update_time: the clock of time stamps has gone on since the inode was last changed; it has been changed now.
+  bool ChangesTime(Inode& inode);
+
   // An operation noticed a broken invariant.
   void NoteViolation(const char* id, const char* rule, std::string message,
                      lockdep::Site site = lockdep::Site::Here(), lockdep::Site against = {});
@@ -259,6 +265,7 @@ class World {
  private:
   static constexpr uint32_t kOwnUid = 0xffffffff;
   Inode& NewInode(InodeType type, uint32_t uid = kOwnUid);
+  void CreateIn(Inode& directory, Inode& fresh, int subclass);
   void LockRename(Inode& old_directory, Inode& new_directory);
   void UnlockRename(Inode& old_directory, Inode& new_directory);
   void CheckReturnToUser();

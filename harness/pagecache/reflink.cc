@@ -25,9 +25,24 @@ void Remap::UnlockExtents(Inode& a, Inode& b) {
   a.extent_lock.UnlockExclusive();
 }
 
-// One transaction: the destination's block goes, the source's is shared. A reservation has no block yet, and was flushed.
+// One transaction: the destination's block goes, the source's is shared. A reservation has no block yet, and was flushed. Only a
+// page that is dirtied once more through a pin changes the source's extents now: what was looked up is looked at again.
 void Remap::SharePage(Inode& source, uint32_t from, Inode& target, uint32_t to) {
-  LockExtents(source, target);
+  if (world_.fs().RemapLocksBothExtents()) {
+    const TransactionGuard transaction(world_, target);
+    LockExtents(source, target);
+    ShareLocked(source, from, target, to);
+    return UnlockExtents(source, target);
+  }
+  source.extent_lock.LockShared();
+  source.extent_lock.UnlockShared();
+  const TransactionGuard transaction(world_, target);
+  target.extent_lock.LockExclusive();
+  ShareLocked(source, from, target, to);
+  target.extent_lock.UnlockExclusive();
+}
+
+void Remap::ShareLocked(Inode& source, uint32_t from, Inode& target, uint32_t to) {
   Extent& old = target.extents[to];
   const Extent extent = source.extents[from];
   // A shared block that one of the two has zeroed since (fallocate) is not the same any more.
@@ -40,7 +55,6 @@ void Remap::SharePage(Inode& source, uint32_t from, Inode& target, uint32_t to) 
       old = extent;
     }
   }
-  UnlockExtents(source, target);
 }
 
 Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_t length_cells,

@@ -24,6 +24,7 @@ class Remap {
  private:
   static void LockExtents(Inode& a, Inode& b);
   static void UnlockExtents(Inode& a, Inode& b);
+  void ShareLocked(Inode& source, uint32_t from, Inode& target, uint32_t to);
 
   World& world_;
 };

@@ -87,7 +87,7 @@ Error Truncation::ZeroToPageEnd(Inode& inode, uint32_t cell) {
 }
 
 void Truncation::FreeBlocks(Inode& inode, uint32_t begin, uint32_t end) {
-  const FreezeGuard guard(world_, FreezeLevel::kInternal);
+  const TransactionGuard transaction(world_, inode);
   end = std::min(end, kFilePagesMax);
   inode.extent_lock.LockExclusive();
   if (inode.dio.count() != 0) {

@@ -231,6 +231,11 @@ bool World::CachedDirty(const Inode& file, uint32_t cell) const {
   return folio != nullptr && (folio->dirty || folio->dirty_tag || folio->writeback.is_set());
 }
 
+bool World::ChangesTime(Inode& inode) {
+  const int64_t now = scheduler().now_ns() / kTickNs;
+  return std::exchange(inode.changed_tick, now) != now;
+}
+
 void World::NoteViolation(const char* id, const char* rule, std::string message, lockdep::Site site,
                           lockdep::Site against) {
   noted_.push_back({id, rule, std::move(message), site, against});

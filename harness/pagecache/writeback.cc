@@ -116,7 +116,7 @@ void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
 }
 
 uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page, bool* cow) {
-  const FreezeGuard guard(world_, FreezeLevel::kInternal);
+  const TransactionGuard transaction(world_, inode);
   inode.extent_lock.LockExclusive();
   Extent& extent = inode.extents[page];
   *cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);

@@ -338,6 +338,7 @@ Result WorkloadExecutor::Call(size_t task, const FileOperation& operation, uint3
     case FileOperationKind::kReaddir: return world_.Readdir(mm, io);
     case FileOperationKind::kSyncFs: return world_.SyncFilesystem(mm.node);
     case FileOperationKind::kFreeze: return world_.FreezeAndThaw(mm.node);
+    case FileOperationKind::kMakeDirectory: return world_.MakeAndRemoveDirectory(file);
     case FileOperationKind::kLink: {
       const Result linked = world_.Link(file);
       return linked.error == pagecache::Error::kOk ? world_.Unlink(file) : linked;

@@ -52,6 +52,7 @@ constexpr KindEntry kKinds[] = {
     {FileOperationKind::kReplace, "replace", false, false, false, true},
     {FileOperationKind::kShrinkInodes, "shrink-inodes", false, false, false, false},
     {FileOperationKind::kDirectAppend, "direct-append", true, true, true, true},
+    {FileOperationKind::kMakeDirectory, "mkdir", false, false, false, false},
 };
 
 const KindEntry* Find(FileOperationKind kind) {
@@ -102,6 +103,7 @@ absl::Span<const FileOperationKind> AllFileOperationKinds() {
       FileOperationKind::kReplace,
       FileOperationKind::kShrinkInodes,
       FileOperationKind::kDirectAppend,
+      FileOperationKind::kMakeDirectory,
   };
   return kAll;
 }

@@ -60,6 +60,7 @@ enum class FileOperationKind : uint8_t {
   kReplace = 35,  // a new empty file is renamed over it; the old one is evicted at its last close. Of an unmapped file
   kShrinkInodes = 36,  // evicts the inodes that nobody uses; `file` is ignored
   kDirectAppend = 37,  // O_APPEND and O_DIRECT
+  kMakeDirectory = 38,  // makes and removes a directory beside the file
 };
 absl::string_view FileOperationKindName(FileOperationKind kind);  // "punch-hole"
 bool ParseFileOperationKind(absl::string_view name, FileOperationKind* kind);

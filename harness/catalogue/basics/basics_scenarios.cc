@@ -15,6 +15,7 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(CloneMixScenario());
   registry.Add(AsyncMixScenario());
   registry.Add(MappingMixScenario());
+  registry.Add(FreezeMixScenario());
 }
 
 }  // namespace ordeal

@@ -19,6 +19,7 @@ ScenarioEntry FallocateMixScenario();
 ScenarioEntry CloneMixScenario();
 ScenarioEntry AsyncMixScenario();
 ScenarioEntry MappingMixScenario();
+ScenarioEntry FreezeMixScenario();
 
 // All of them.
 void AddBasicsScenarios(Registry& registry);

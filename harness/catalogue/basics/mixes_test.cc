@@ -73,7 +73,8 @@ constexpr Mix kMixes[] = {{"operations", OperationsMixScenario},
                           {"fallocate", FallocateMixScenario},
                           {"clone", CloneMixScenario},
                           {"async", AsyncMixScenario},
-                          {"mapping", MappingMixScenario}};
+                          {"mapping", MappingMixScenario},
+                          {"freeze", FreezeMixScenario}};
 
 class CleanMixTest : public ::testing::TestWithParam<Mix> {};
 

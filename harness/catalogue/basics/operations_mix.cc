@@ -148,4 +148,24 @@ ScenarioEntry MappingMixScenario() {
                            {FileOperationKind::kAsyncDirectWrite, 1}}));
 }
 
+ScenarioEntry FreezeMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "freeze-mix";
+  entry.summary = "a generated mix of freeze, names, clones and fallocate among the common operations";
+  entry.filesystems = {"vfs", "xfs"};
+  return Mix(entry,
+             Among({{FileOperationKind::kFreeze, 3},
+                    {FileOperationKind::kLink, 2},
+                    {FileOperationKind::kRename, 2},
+                    {FileOperationKind::kReplace, 2},
+                    {FileOperationKind::kMakeDirectory, 1},
+                    {FileOperationKind::kClone, 2},
+                    {FileOperationKind::kDedupe, 2},
+                    {FileOperationKind::kUnshare, 1},
+                    {FileOperationKind::kAllocate, 1},
+                    {FileOperationKind::kPunchHole, 1},
+                    {FileOperationKind::kShrinkInodes, 1}}),
+             {.unmapped_files = 1});
+}
+
 }  // namespace ordeal

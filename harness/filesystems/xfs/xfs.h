@@ -2,8 +2,9 @@
 // for faults and invalidation, ILOCK for the extent map.
 //
 // Thread-safety: tasks of one simulation; an inode's state belongs to one run.
-// Lock order:    xfs_iolock > mmap_lock > xfs_mmaplock > folio_lock > xfs_ilock > i_pages. Two inodes: IOLOCK by creation
-//                ordinal (subclass 0, then 4), MMAPLOCK by creation ordinal (0, then 1), ILOCK by inode number (0, then 1).
+// Lock order:    xfs_iolock > mmap_lock > xfs_mmaplock > folio_lock > sb_internal > xfs_ilock > i_pages. Two inodes: IOLOCK by creation
+//                ordinal (subclass 0, then 4), MMAPLOCK by creation ordinal (0, then 1), ILOCK by inode number (0, then 1); a
+//                directory in which something is made: ILOCK of subclass 5, before the new inode's.
 // Example:       const Xfs xfs(bugs); World world(sim, xfs);
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_XFS_XFS_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_XFS_XFS_H_
@@ -20,6 +21,8 @@ class XfsInode : public pagecache::FileSystemInodeState {
   static XfsInode& Of(const pagecache::Inode& inode) { return static_cast<XfsInode&>(*inode.fs_state); }
   // IREMAPPING: a clone of it is under way, with its locks held shared: readers go on, writers lock exclusively (2.4.4).
   bool is_remapping = false;
+  // REFLINK of the inode on disk: it has, or had, blocks that others share.
+  bool is_reflinked = false;
 };
 
 class Xfs : public pagecache::FileSystem {
@@ -57,17 +60,25 @@ class Xfs : public pagecache::FileSystem {
   void RangeEnter(pagecache::World& world, pagecache::Inode& inode, pagecache::RangeOperation operation) const override;
   void TwoInodesEnter(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
   void TwoInodesExit(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
+  bool RemapLocksBothExtents() const override { return false; }
+  void RemapEnter(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   void RemapPrepared(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   void RemapExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   void ForceReadaheadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void ForceReadaheadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void LinkEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   void LinkExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void CreateEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void CreateExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   void RenameEnter(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   void RenameExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
 
  private:
   bool SkipsFillLock(pagecache::FillKind kind) const;
+  pagecache::LockMode LockForDirectWrite(pagecache::Inode& inode, uint32_t offset_cells, uint32_t length_cells) const;
+  static void UpdateTime(pagecache::World& world, pagecache::Inode& inode);
+  static void MarkReflinked(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target);
+  static void LockTwoIlocks(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second);
 };
 
 // 4.x .. 5.14 (V4a): MMAPLOCK is a lock of XFS's own, which the VFS does not take where it fills, but ->fault around all of it.

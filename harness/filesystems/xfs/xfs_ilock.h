@@ -28,6 +28,7 @@ inline constexpr uint32_t kXfsMmaplockShared = 1u << 5;
 inline constexpr int kXfsIolockShift = 16;
 inline constexpr int kXfsMmaplockShift = 20;
 inline constexpr int kXfsIlockShift = 24;
+inline constexpr uint32_t kXfsIlockParent = 5;  // the subclass of the directory in which an inode is made
 
 struct XfsLockMode {
   pagecache::LockMode mode = pagecache::LockMode::kNone;
