@@ -2,9 +2,9 @@
 // for faults and invalidation, ILOCK for the extent map.
 //
 // Thread-safety: tasks of one simulation; an inode's state belongs to one run.
-// Lock order:    xfs_iolock > mmap_lock > xfs_mmaplock > folio_lock > sb_internal > xfs_ilock > i_pages. Two inodes: IOLOCK by creation
-//                ordinal (subclass 0, then 4), MMAPLOCK by creation ordinal (0, then 1), ILOCK by inode number (0, then 1); a
-//                directory in which something is made: ILOCK of subclass 5, before the new inode's.
+// Lock order:    xfs_iolock > mmap_lock > xfs_mmaplock > folio_lock > sb_internal > xfs_ilock > i_pages. Two inodes: IOLOCK by
+//                creation ordinal (subclass 0, then 4), MMAPLOCK by creation ordinal (0, then 1), ILOCK by inode number (0, then
+//                1); a directory in which something is made: ILOCK of subclass 5, before the new inode's.
 // Example:       const Xfs xfs(bugs); World world(sim, xfs);
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_XFS_XFS_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_XFS_XFS_H_
