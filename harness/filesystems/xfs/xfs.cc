@@ -40,7 +40,6 @@ void Xfs::UpdateTime(World& world, Inode& inode) {
   if (!world.ChangesTime(inode)) return;
   const TransactionGuard transaction(world, inode);
   XfsIlock(inode, kXfsIlockExcl);
-  world.scheduler().Point(OperationKind::kWrite, inode.id);
   XfsIunlock(inode, kXfsIlockExcl);
 }
 
