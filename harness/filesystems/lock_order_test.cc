@@ -1,10 +1,12 @@
 // The lock order that each file system's header promises, as it shows in the validator's graph after many mixes.
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "harness/filesystems/lock_orders_for_test.h"
 #include "harness/filesystems/trial.h"
+#include "harness/filesystems/xfs/xfs.h"
 #include "harness/filesystems/xfs/xfs_ilock.h"
 #include "harness/pagecache/lock_order.h"
 
@@ -268,6 +270,83 @@ TEST(XfsTest, ACloneLetsReadersOfItsSourceInAndKeepsWritersOut) {
   EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
   sim.EndRun();
   EXPECT_THAT(sim.validator().violations(), IsEmpty());
+  world.EndRun();
+}
+
+// One task after another does what Linux 6.1 was seen to do under these locks (docs/kernel.md). Nothing else has both ILOCKs of two
+// files under their MMAPLOCKs than the first clone.
+TEST(XfsTest, ChangesAreTransactionsUnderTheLevelsOfAFreeze) {
+  LockOrders orders;
+  Simulation sim;
+  QuietSource source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  sim.BeginRun(&choices);
+  const auto fs = MakeFileSystem("xfs");
+  pagecache::World world(sim, *fs);
+  world.BeginRun();
+  world.MakeFreezable();
+  std::vector<pagecache::Stamp> content;
+  for (uint32_t cell = 0; cell < 8; ++cell) {
+    content.push_back(pagecache::Stamp::Make(pagecache::StampKind::kWrite, world.next_uid(), cell, 0));
+  }
+  pagecache::Inode& from = world.CreateFile(content);
+  pagecache::Inode& to = world.CreateFile({});
+  world.MakeDirectories();
+  pagecache::Mm& mm = world.CreateMm();
+  world.Map(mm, from);
+  sim.scheduler().Spawn("everything", [&] {
+    EXPECT_EQ(world.Store(mm, from, 0, {content.data(), 1}).cells_done, 1u);
+    EXPECT_EQ(world.Clone(from, to, 0, 8, 0).cells_done, 8u);
+    EXPECT_TRUE(XfsInode::Of(from).is_reflinked && XfsInode::Of(to).is_reflinked);
+    EXPECT_FALSE(XfsInode::Of(from).is_remapping);
+    EXPECT_EQ(world.Rename(from, to).error, pagecache::Error::kOk);
+    EXPECT_EQ(world.Link(to).error, pagecache::Error::kOk);
+    EXPECT_EQ(world.MakeAndRemoveDirectory(to).error, pagecache::Error::kOk);
+    EXPECT_EQ(world.Replace(to, world.CreateFileLike(to)).error, pagecache::Error::kOk);
+    EXPECT_EQ(world.FreezeAndThaw().error, pagecache::Error::kOk);
+  });
+  EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
+  sim.EndRun();
+  EXPECT_THAT(sim.validator().violations(), IsEmpty());
+  AddOrders(sim.validator(), &orders);
+  world.EndRun();
+  for (const char* lock : {"s_vfs_rename", "xfs_iolock/1", "xfs_iolock", "xfs_iolock/4", "xfs_iolock/5", "xfs_mmaplock/1",
+                           "xfs_ilock/5", "xfs_ilock/3", "sb_pagefaults", "sb_internal"}) {
+    ExpectOrder(orders, "sb_writers", lock);
+  }
+  for (const char* lock : {"xfs_iolock/1", "xfs_iolock/5", "xfs_iolock/4", "xfs_mmaplock/1", "mmap_lock", "sb_pagefaults"}) {
+    ExpectOrder(orders, lock, "sb_internal");
+  }
+  for (const char* lock : {"xfs_ilock/5", "xfs_ilock", "xfs_ilock/1", "xfs_ilock/2", "xfs_ilock/3"}) {
+    ExpectOrder(orders, "sb_internal", lock);
+  }
+  ExpectOrder(orders, "xfs_ilock/5", "xfs_ilock");
+  ExpectOrder(orders, "xfs_iolock", "xfs_ilock/5");
+  ExpectOrder(orders, "xfs_iolock/1", "xfs_ilock/5");
+  ExpectOrder(orders, "xfs_mmaplock/1", "xfs_ilock/1");
+}
+
+// The clock of times goes in ticks: two writes of one tick are one change of the time.
+TEST(XfsTest, TimesChangeOnceATick) {
+  Simulation sim;
+  QuietSource source;
+  ChoiceRecorder choices;
+  choices.Begin(&source);
+  sim.BeginRun(&choices);
+  const auto fs = MakeFileSystem("xfs");
+  pagecache::World world(sim, *fs);
+  world.BeginRun();
+  pagecache::Inode& file = world.CreateFile({});
+  sim.scheduler().Spawn("writer", [&] {
+    sim.scheduler().Sleep(pagecache::kTickNs - sim.scheduler().now_ns() % pagecache::kTickNs);
+    EXPECT_TRUE(world.ChangesTime(file));
+    EXPECT_FALSE(world.ChangesTime(file));
+    sim.scheduler().Sleep(pagecache::kTickNs);
+    EXPECT_TRUE(world.ChangesTime(file));
+  });
+  EXPECT_EQ(sim.scheduler().Run().kind, RunEndKind::kCompleted);
+  sim.EndRun();
   world.EndRun();
 }
 

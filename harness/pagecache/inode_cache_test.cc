@@ -143,6 +143,59 @@ TEST(RenameTest, TheFilesChangeDirectories) {
   EXPECT_EQ(finding, "");
 }
 
+// Of two at once nothing is left.
+TEST(MakeDirectoryTest, TheDirectoryIsGoneAgain) {
+  Experiment experiment;
+  const std::string finding = experiment.FirstFinding(
+      100,
+      [&experiment] {
+        Inode& file = experiment.AddFile(4);
+        for (int i = 0; i < 2; ++i) {
+          experiment.Spawn(
+              [&experiment, &file] { EXPECT_EQ(experiment.world().MakeAndRemoveDirectory(file).error, Error::kOk); });
+        }
+      },
+      [&experiment] {
+        const World& world = experiment.world();
+        ASSERT_EQ(world.inodes(), 4);
+        for (int i = 2; i < 4; ++i) EXPECT_EQ(world.inode(i).state, InodeState::kFreed);
+      });
+  EXPECT_EQ(finding, "");
+}
+
+// Whoever has the level of writers exclusively sees all names stay as they are.
+TEST(FreezeTest, NamesStayWhileTheFileSystemIsFrozen) {
+  Experiment experiment;
+  int changes = 0;
+  const std::string finding = experiment.FirstFinding(300, [&] {
+    World& world = experiment.world();
+    world.MakeFreezable();
+    Inode& a = experiment.AddFile(4);
+    Inode& b = experiment.AddFile(4);
+    world.MakeDirectories();
+    const auto names = [&a, &b] {
+      return std::vector<uint32_t>{a.nlink, b.nlink, static_cast<uint32_t>(a.directory), static_cast<uint32_t>(b.directory)};
+    };
+    experiment.Spawn([&world, names, &changes] {
+      const std::vector<uint32_t> before = names();
+      world.freeze_level(FreezeLevel::kWrite)->LockExclusive();
+      const std::vector<uint32_t> frozen = names();
+      changes += frozen != before;
+      for (int i = 0; i < 20; ++i) world.scheduler().Point(OperationKind::kWait, world.root().id);
+      EXPECT_EQ(names(), frozen);
+      world.freeze_level(FreezeLevel::kWrite)->UnlockExclusive();
+    });
+    experiment.Spawn([&world, &a] {
+      EXPECT_EQ(world.Link(a).error, Error::kOk);
+      EXPECT_EQ(world.Unlink(a).error, Error::kOk);
+    });
+    experiment.Spawn([&world, &a, &b] { EXPECT_EQ(world.Rename(a, b).error, Error::kOk); });
+    experiment.Spawn([&world, &b] { EXPECT_EQ(world.MakeAndRemoveDirectory(b).error, Error::kOk); });
+  });
+  EXPECT_EQ(finding, "");
+  EXPECT_GT(changes, 0);  // they do change in between
+}
+
 // An open file outlives its name; its last close frees its blocks. The new one is empty and shows its own data.
 TEST(ReplaceTest, TheOldFileIsEvictedAtItsLastClose) {
   Experiment experiment;
