@@ -53,6 +53,10 @@ struct LockName {
     return base == name.base && (number.empty() || number == name.number) &&
            (symbol.empty() || name.symbol.empty() || symbol == name.symbol);
   }
+  // Entries that name a symbol say which class of the name is meant: one without (of the model's) does not stand for all others.
+  bool IsNarrowedBy(const LockName& entry, const LockName& name) const {
+    return symbol.empty() && !name.symbol.empty() && base == entry.base && !entry.symbol.empty();
+  }
 };
 
 std::string WithoutSubclass(const std::string& node) { return node.substr(0, node.find('/')); }
@@ -68,7 +72,12 @@ std::string ClassMap::TokenOf(const std::string& lock_class) const {
   if (exact != token_of_.end()) return exact->second;
   const LockName name(lock_class);
   for (const auto& [entry, token] : token_of_) {
-    if (LockName(entry).StandsFor(name)) return token;
+    const LockName candidate(entry);
+    if (!candidate.StandsFor(name)) continue;
+    const bool narrowed = std::any_of(token_of_.begin(), token_of_.end(), [&](const auto& other) {
+      return candidate.IsNarrowedBy(LockName(other.first), name);
+    });
+    if (!narrowed) return token;
   }
   return "";
 }

@@ -30,6 +30,16 @@ TEST(ClassMapTest, ASymbolTellsTheFileSystemsOfOneNameApart) {
   EXPECT_EQ(BuiltInClassMap("xfs")->TokenOf("jbd2_handle"), "");
 }
 
+// The model's name has no symbol, and is the kernel's of all file systems.
+TEST(ClassMapTest, ANameWithoutSymbolIsNotThatOfAnotherFileSystem) {
+  const ClassMap map = BuiltInClassMap("ext4").value();
+  EXPECT_EQ(map.TokenOf("sb_internal"), "sb_internal");
+  EXPECT_EQ(map.TokenOf("sb_internal@ext4_fs_type"), "sb_internal");
+  EXPECT_EQ(map.TokenOf("sb_internal#3@xfs_fs_type"), "");
+  EXPECT_EQ(map.TokenOf("mapping.invalidate_lock@xfs_fs_type"), "");
+  EXPECT_EQ(map.TokenOf("jbd2_handle@jbd2_trans_commit_key"), "jbd2_handle");  // no entry of that name has a symbol
+}
+
 TEST(ClassMapTest, ANumberCountsOnlyWhereTheMapGivesOne) {
   const ClassMap map = ParseClassMap("format: 1 class { token: \"T\" kernel: \"lock#2\" }", "m").value();
   EXPECT_EQ(map.TokenOf("lock#2"), "T");
