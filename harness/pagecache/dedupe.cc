@@ -100,6 +100,7 @@ Error DedupeCompare::Page(Inode& a, uint32_t a_cell, Inode& b, uint32_t b_cell, 
 Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, uint32_t second_offset_cells,
                      uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
+  if (!fs_.SharesBlocks()) return Finish(first, {.error = Error::kInvalid});
   Result result;
   fs_.TwoInodesEnter(*this, first, second);
   first.dio.WaitZero();
@@ -125,9 +126,11 @@ Result World::Dedupe(Inode& first, uint32_t first_offset_cells, Inode& second, u
   }
   if (result.error == Error::kOk && result.cells_done > 0) {
     fs_.RemapPrepared(*this, first, second);
+    fs_.SharingEnter(*this, first, second);
     fs_.ExtentsEnter(*this, second, PageOf(second_offset_cells), PagesFor(second_offset_cells + result.cells_done));
     SharePages(*this, first, first_offset_cells, second, second_offset_cells, result.cells_done);
     fs_.ExtentsExit(*this, second);
+    fs_.SharingExit(*this, first, second);
   }
   fs_.RemapExit(*this, first, second);
   second.last_operation = {"Dedupe", lockdep::Site::Here()};

@@ -1,5 +1,6 @@
 #include "harness/pagecache/file_system.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "harness/pagecache/filemap.h"
@@ -89,6 +90,13 @@ void FileSystem::TransactionEnter(World& world, Inode&) const {
 void FileSystem::TransactionExit(World& world, Inode&) const {
   RwSemaphore* const level = world.freeze_level(FreezeLevel::kInternal);
   if (level != nullptr) level->UnlockShared();
+}
+
+absl::InlinedVector<Inode*, 4> FileSystem::InodesOfRename(World& world, Inode& source, Inode& target) {
+  absl::InlinedVector<Inode*, 4> inodes = {&world.DirectoryOf(source), &world.DirectoryOf(target), &source, &target};
+  std::sort(inodes.begin(), inodes.end(), [](const Inode* a, const Inode* b) { return a->disk.number < b->disk.number; });
+  inodes.erase(std::unique(inodes.begin(), inodes.end()), inodes.end());
+  return inodes;
 }
 
 bool FileSystem::Swap(const Inode& first, const Inode& second) const {

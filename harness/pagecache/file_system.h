@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "harness/pagecache/bug.h"
 #include "harness/pagecache/inode.h"
@@ -162,6 +163,11 @@ class FileSystem {
   // The transaction that shares a block holds the extent locks of both files. False: it looks the source's extent up before, and
   // holds the target's.
   virtual bool RemapLocksBothExtents() const { return true; }
+  // Files may share blocks. False: clone, dedupe and unshare are refused (kInvalid).
+  virtual bool SharesBlocks() const { return true; }
+  // Around the change of both files' extents, in a clone before the target's pages are dropped.
+  virtual void SharingEnter(World& world, Inode& source, Inode& target) const {}
+  virtual void SharingExit(World& world, Inode& source, Inode& target) const {}
   // The extents of pages [begin_page, end_page) change under a lock of their range, which is taken after the last folio lock and
   // keeps folios from being filled, but not from being inserted: what has come back meanwhile is dropped once more, without it.
   // Where pages stay as they are (dedupe) nothing is dropped.
@@ -191,6 +197,10 @@ class FileSystem {
   // only reserves space needs none. The default: the freeze level of transactions.
   virtual void TransactionEnter(World& world, Inode& inode) const;
   virtual void TransactionExit(World& world, Inode& inode) const;
+  // Write-back allocates, in such a transaction, under the folio lock. False: whoever wrote has allocated, or P14 has begun one.
+  virtual bool WritebackIsTransaction() const { return true; }
+  // The pages of an fsync are written back: what else it waits for.
+  virtual void FsyncExit(World& world, Inode& inode) const {}
   // Renames between directories exclude each other (s_vfs_rename_mutex).
   virtual bool SerializesRenames() const { return true; }
 
@@ -204,6 +214,8 @@ class FileSystem {
   virtual void CheckInvariants(const World& world, std::vector<InvariantViolation>* found) const {}
 
  protected:
+  // Both directories and both files of a rename, each once, by disk inode.
+  static absl::InlinedVector<Inode*, 4> InodesOfRename(World& world, Inode& source, Inode& target);
   // Both i_rwsem exclusively, by creation ordinal (argument order with B67), the second with subclass 4 (I_MUTEX_NONDIR2).
   void LockTwoNondirectories(Inode& first, Inode& second) const;
   static void UnlockTwoNondirectories(Inode& first, Inode& second);
@@ -211,9 +223,10 @@ class FileSystem {
   void InvalidateLockTwo(Inode& first, Inode& second) const;
   static void InvalidateUnlockTwo(Inode& first, Inode& second);
 
- private:
+  // The second of two inodes is locked first.
   bool Swap(const Inode& first, const Inode& second) const;
 
+ private:
   const BugSet bugs_;
 };
 

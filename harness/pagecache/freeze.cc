@@ -1,5 +1,8 @@
 #include "harness/pagecache/freeze.h"
 
+#include <iterator>
+#include <memory>
+
 #include "harness/pagecache/writeback.h"
 
 namespace ordeal::pagecache {
@@ -7,8 +10,11 @@ namespace ordeal::pagecache {
 void World::MakeFreezable() {
   const lockdep::LockClassId classes[] = {classes_.sb_writers, classes_.sb_pagefaults, classes_.sb_internal};
   const char* const names[] = {"sb_writers", "sb_pagefaults", "sb_internal"};
-  for (size_t level = 0; level < freeze_.size(); ++level) {
-    freeze_[level].emplace(sim_, classes[level], names[level], 0, options_.steal);
+  for (int node = 0; node < options_.nodes; ++node) {
+    freeze_.push_back(std::make_unique<FreezeLevels>());
+    for (size_t level = 0; level < std::size(names); ++level) {
+      (*freeze_.back())[level].emplace(sim_, classes[level], names[level], static_cast<uint32_t>(node), options_.steal);
+    }
   }
 }
 
@@ -26,14 +32,16 @@ Result World::SyncFilesystem(int node) {
 // freeze_super and thaw_super: page faults are kept out before the flush, transactions only after it.
 Result World::FreezeAndThaw(int node) {
   RwSemaphore* const writers = freeze_level(FreezeLevel::kWrite);
+  RwSemaphore* const page_faults = freeze_level(FreezeLevel::kPageFault);
+  RwSemaphore* const transactions = freeze_level(FreezeLevel::kInternal);
   if (writers == nullptr) return Finish({.error = Error::kInvalid});
   writers->LockExclusive();
-  freeze_level(FreezeLevel::kPageFault)->LockExclusive();
+  page_faults->LockExclusive();
   Result result = SyncFilesystem(node);
-  freeze_level(FreezeLevel::kInternal)->LockExclusive();
+  transactions->LockExclusive();
   scheduler().Point(OperationKind::kWait, root().id);
-  freeze_level(FreezeLevel::kInternal)->UnlockExclusive();
-  freeze_level(FreezeLevel::kPageFault)->UnlockExclusive();
+  transactions->UnlockExclusive();
+  page_faults->UnlockExclusive();
   writers->UnlockExclusive();
   return Finish(std::move(result));
 }

@@ -205,6 +205,7 @@ TEST(ReplaceTest, TheOldFileIsEvictedAtItsLastClose) {
     Mm& mm = world.CreateMm();
     experiment.Spawn([&world, &old, &mm] {
       Inode& fresh = world.CreateFileLike(old);
+      EXPECT_EQ(world.Open(old), Error::kOk);
       EXPECT_EQ(world.Replace(old, fresh).error, Error::kOk);
       EXPECT_EQ(world.Read(mm, {.file = &old, .length_cells = 8}).cells_done, 8u);
       EXPECT_EQ(world.Open(old), Error::kOk);

@@ -200,9 +200,9 @@ Result World::MakeAndRemoveDirectory(Inode& file) {
     fresh.nlink = 0;
     fs_.LinkExit(*this, parent, fresh);
     fresh.i_rwsem.UnlockExclusive();
+    Iput(fresh);  // dput, before the parent is unlocked
     parent.i_rwsem.UnlockExclusive();
   }
-  Iput(fresh);
   return Finish(file, {});
 }
 
@@ -226,6 +226,7 @@ Result World::Replace(Inode& file, Inode& fresh) {
     }
     fs_.RenameExit(*this, fresh, file);
   }
+  if (result.error == Error::kOk) Iput(file);
   UnlockRename(directory, directory);
   return Finish(file, std::move(result));
 }

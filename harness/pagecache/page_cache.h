@@ -51,6 +51,7 @@ struct WorldOptions {
   // Who dirties more folios than this waits for the flusher; 0: nobody does, and there is no flusher.
   uint32_t dirty_folios_max = 0;
   int nodes = 1;                 // of a cluster that shares the device; each has inodes and pages of its own
+  bool lone_node = false;        // a cluster's file system, but only one node has it mounted
   StealRule steal = StealRule::kNever;
   FaultSet faults;  // in addition to those of the run
 };
@@ -62,6 +63,7 @@ struct TaskState {
   bool memalloc = false;       // in reclaim: allocations do not reclaim, nor fail by a fault (PF_MEMALLOC)
   int plug = 0;                // depth of blk_start_plug
   int transactions = 0;        // depth of current->journal_info
+  int node = 0;                // whose file system is mounted where it runs
   AddressSpace* faults_disabled_mapping = nullptr;  // bcachefs
   bool faults_disabled_dropped = false;             // its locks have been dropped by a fault
 };
@@ -164,8 +166,8 @@ class World {
   Result MakeAndRemoveDirectory(Inode& file);
   // The two files change places (RENAME_EXCHANGE): both directories and both files are locked.
   Result Rename(Inode& file, Inode& other);
-  // `fresh`, made by CreateFileLike, is created in the directory and takes the name of `file` (rename over it), which its last
-  // Iput will then evict.
+  // `fresh`, made by CreateFileLike, is created in the directory and takes the name of `file` (rename over it). Takes over the
+  // caller's reference to `file`, which it drops with the directory locked; the last one evicts it. Not if it fails.
   Result Replace(Inode& file, Inode& fresh);
   // open: one reference more. Waits for an eviction under way, and reads in again what was evicted. kNoEntry: it is gone for good.
   Error Open(Inode& file);
@@ -194,7 +196,10 @@ class World {
   // --- a node of a cluster dies; node_death.cc ---
 
   // The task is one of the node's, and ends with it.
-  void BindTask(TaskId task, int node) { fs_.BindTask(*this, task, node); }
+  void BindTask(TaskId task, int node) {
+    tasks_[Index(task)].node = node;
+    fs_.BindTask(*this, task, node);
+  }
   // Its tasks do not run any more, what was in its memory is lost; what it has submitted, the device still does. By whoever
   // kills it, who then has it recovered. No scheduling point.
   void NodeDied(int node);
@@ -237,10 +242,11 @@ class World {
   const BlockAllocator& allocator() const { return allocator_; }
   Memory& memory() { return memory_; }
   const Memory& memory() const { return memory_; }
-  // Null unless freezable.
+  // Of the node of the running task. Null unless freezable; what a dead node has frozen nobody waits for.
   RwSemaphore* freeze_level(FreezeLevel level) {
-    auto& semaphore = freeze_[static_cast<size_t>(level)];
-    return semaphore.has_value() ? &*semaphore : nullptr;
+    const int node = task().node;
+    if (freeze_.empty() || NodeIsDead(node)) return nullptr;
+    return &*(*freeze_[static_cast<size_t>(node)])[static_cast<size_t>(level)];
   }
   WaitQueue& io_done() { return *io_done_; }
   int inodes() const { return inodes_used_; }
@@ -279,7 +285,8 @@ class World {
   BlockAllocator allocator_;
   Memory memory_;
   std::optional<WaitQueue> io_done_;
-  std::array<std::optional<RwSemaphore>, 3> freeze_;
+  using FreezeLevels = std::array<std::optional<RwSemaphore>, 3>;
+  std::vector<std::unique_ptr<FreezeLevels>> freeze_;  // by node; none unless freezable
   std::array<Inode*, 2> directories_{};  // null: everything is in the root
   std::optional<Mutex> rename_lock_;     // s_vfs_rename_mutex
   std::unique_ptr<DirtyThrottle> throttle_;

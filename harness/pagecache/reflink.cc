@@ -62,7 +62,8 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
   Result result;
   const auto aligned = [](uint32_t cells) { return cells % kPageCells == 0; };
-  if (&source == &target || !aligned(offset_cells) || !aligned(length_cells) || !aligned(target_offset_cells)) {
+  const bool all_aligned = aligned(offset_cells) && aligned(length_cells) && aligned(target_offset_cells);
+  if (!fs_.SharesBlocks() || &source == &target || !all_aligned) {
     return Finish(target, {.error = Error::kInvalid});
   }
   Truncation truncation(*this);
@@ -87,6 +88,7 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
     result.error = Remap(*this).ZeroOldEnd(target);
   }
   if (result.error == Error::kOk) {
+    fs_.SharingEnter(*this, source, target);
     truncation.DropPages(target, to, to + pages);
     target.dropped = {fs_.InvalidateKeepsFoliosOut(), to, to + pages, lockdep::Site::Here()};
     result.site = lockdep::Site::Here();
@@ -97,6 +99,7 @@ Result World::Clone(Inode& source, Inode& target, uint32_t offset_cells, uint32_
     target.dropped.active = false;
     scheduler().Point(OperationKind::kWrite, target.id);
     target.i_size = std::max(target.i_size, end);
+    fs_.SharingExit(*this, source, target);
     result.cells_done = length;
   }
   fs_.RemapExit(*this, source, target);
@@ -144,6 +147,7 @@ Error Remap::DirtyShared(Inode& inode, uint32_t page) {
 
 Result World::Unshare(Inode& file, uint32_t offset_cells, uint32_t length_cells) {
   const FreezeGuard guard(*this, FreezeLevel::kWrite);
+  if (!fs_.SharesBlocks()) return Finish(file, {.error = Error::kInvalid});
   Result result;
   Remap remap(*this);
   fs_.RangeEnter(*this, file, RangeOperation::kUnshare);

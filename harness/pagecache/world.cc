@@ -57,7 +57,7 @@ void World::BeginRun() {
 
 void World::EndRun() {
   death_observer_ = nullptr;
-  for (auto& level : freeze_) level.reset();
+  freeze_.clear();
   directories_.fill(nullptr);
   rename_lock_.reset();
   throttle_.reset();

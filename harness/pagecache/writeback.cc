@@ -1,6 +1,7 @@
 #include "harness/pagecache/writeback.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "harness/pagecache/filemap.h"
@@ -116,7 +117,8 @@ void Writeback::ClearDirtyForIo(Inode& inode, Folio& folio) {
 }
 
 uint32_t Writeback::AllocateBlock(Inode& inode, uint32_t page, bool* cow) {
-  const TransactionGuard transaction(world_, inode);
+  std::optional<TransactionGuard> transaction;
+  if (world_.fs().WritebackIsTransaction()) transaction.emplace(world_, inode);
   inode.extent_lock.LockExclusive();
   Extent& extent = inode.extents[page];
   *cow = extent.has_block() && world_.allocator().CopiesOnWrite(extent.block);
@@ -180,6 +182,7 @@ Result World::Fsync(Inode& file) {
   scheduler().Point(OperationKind::kRead, file.id);
   if (file.mapping.wb_err != file.mapping.wb_err_seen) result.error = Error::kIo;
   file.mapping.wb_err_seen = file.mapping.wb_err;
+  fs_.FsyncExit(*this, file);
   return Finish(file, std::move(result));
 }
 

@@ -26,7 +26,7 @@ std::unique_ptr<pagecache::FileSystem> MakeOrDie(const ScenarioSpec& spec) {
 pagecache::WorldOptions WithSpec(pagecache::WorldOptions options, const ScenarioSpec& spec) {
   options.faults = spec.faults;
   options.steal = spec.faults.Has(ChoiceKind::kReaderSteal) ? StealRule::kLegal : StealRule::kNever;
-  options.nodes = std::max(options.nodes, spec.filesystem_type.nodes);
+  if (!options.lone_node) options.nodes = std::max(options.nodes, spec.filesystem_type.nodes);
   return options;
 }
 
@@ -208,7 +208,8 @@ WorkloadExecutor::Opened WorkloadExecutor::Open(const FileOperation& operation, 
 }
 
 void WorkloadExecutor::Close(const FileOperation& operation, const Opened& opened) {
-  if (opened.file != nullptr && !workload_->files[operation.file].mapped) world_.Iput(*opened.file);
+  const bool put = operation.kind == FileOperationKind::kReplace;  // by World::Replace
+  if (opened.file != nullptr && !put && !workload_->files[operation.file].mapped) world_.Iput(*opened.file);
   if (opened.other != nullptr && !workload_->files[operation.other_file].mapped) world_.Iput(*opened.other);
 }
 
@@ -221,6 +222,7 @@ Result WorkloadExecutor::Replace(uint32_t file, Inode& old) {
     errors_seen_[file] = 0;
   } else {
     fresh.nlink = 0;
+    world_.Iput(old);
   }
   world_.Iput(fresh);
   return result;

@@ -16,6 +16,8 @@ void AddBasicsScenarios(Registry& registry) {
   registry.Add(AsyncMixScenario());
   registry.Add(MappingMixScenario());
   registry.Add(FreezeMixScenario());
+  registry.Add(ClusterFreezeMixScenario());
+  registry.Add(LoneNodeMixScenario());
 }
 
 }  // namespace ordeal

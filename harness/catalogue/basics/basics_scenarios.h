@@ -20,6 +20,8 @@ ScenarioEntry CloneMixScenario();
 ScenarioEntry AsyncMixScenario();
 ScenarioEntry MappingMixScenario();
 ScenarioEntry FreezeMixScenario();
+ScenarioEntry ClusterFreezeMixScenario();
+ScenarioEntry LoneNodeMixScenario();
 
 // All of them.
 void AddBasicsScenarios(Registry& registry);

@@ -115,9 +115,30 @@ TEST(MixLockOrderTest, TheMixOfAllOperationsKeepsTheDeclaredOrders) {
   }
 }
 
-// The only one with the freeze levels above names, clones and transactions.
-TEST(MixLockOrderTest, TheMixOfFreezesKeepsTheDeclaredOrders) {
-  for (const char* name : {"vfs", "xfs"}) ExpectDeclaredOrder(FreezeMixScenario(), name);
+// The only ones with the freeze levels above names, clones and transactions.
+TEST(MixLockOrderTest, TheMixesOfFreezesKeepTheDeclaredOrders) {
+  for (const char* name : {"vfs", "xfs", "ext4", "btrfs"}) ExpectDeclaredOrder(FreezeMixScenario(), name);
+  for (const char* name : {"gfs2", "ocfs2"}) {
+    ExpectDeclaredOrder(ClusterFreezeMixScenario(), name);
+    ExpectDeclaredOrder(LoneNodeMixScenario(), name);
+  }
+}
+
+struct FreezeMix {
+  const char* filesystem;
+  MixMaker make;
+};
+constexpr FreezeMix kFreezeMixes[] = {{"ext4", FreezeMixScenario},         {"ext4", MappingMixScenario},
+                                      {"btrfs", FreezeMixScenario},        {"btrfs", MappingMixScenario},
+                                      {"gfs2", ClusterFreezeMixScenario},  {"gfs2", LoneNodeMixScenario},
+                                      {"ocfs2", ClusterFreezeMixScenario}, {"ocfs2", LoneNodeMixScenario}};
+
+TEST(FreezeMixTest, NothingIsFoundWithFaults) {
+  for (const FreezeMix& mix : kFreezeMixes) {
+    const ScenarioEntry entry = mix.make();
+    EXPECT_EQ(FirstFinding(entry, *FindFileSystemType(mix.filesystem), {}, Faults(), kSchedules / 2), "")
+        << entry.name << " on " << mix.filesystem;
+  }
 }
 
 class CleanFileSystemTest : public ::testing::TestWithParam<const char*> {};

@@ -73,6 +73,44 @@ ScenarioEntry ClusterMixOf4NodesScenario() {
   return ClusterMixOfNodes("cluster-mix-4-nodes", "a generated mix of all operations on two files of four nodes", 4);
 }
 
+// Each node freezes its own mount.
+ScenarioEntry ClusterFreezeMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "cluster-freeze-mix";
+  entry.summary = "a generated mix of freeze, fork, names, clones and fallocate on two files of two nodes";
+  entry.filesystems = {"gfs2", "ocfs2"};
+  return Mix(entry, Among({{FileOperationKind::kFreeze, 3},
+                           {FileOperationKind::kSyncFs, 1},
+                           {FileOperationKind::kFork, 1},
+                           {FileOperationKind::kReaddir, 1},
+                           {FileOperationKind::kLink, 2},
+                           {FileOperationKind::kClone, 2},
+                           {FileOperationKind::kDedupe, 2},
+                           {FileOperationKind::kAllocate, 1},
+                           {FileOperationKind::kPunchHole, 1}}));
+}
+
+// A cluster's file system on a lone node has several directories.
+ScenarioEntry LoneNodeMixScenario() {
+  ScenarioEntry entry;
+  entry.name = "lone-node-mix";
+  entry.summary = "a generated mix of names, clones, fork and freeze on the only node that has a cluster's file system mounted";
+  entry.filesystems = {"gfs2", "ocfs2"};
+  return Mix(entry,
+             Among({{FileOperationKind::kFreeze, 2},
+                    {FileOperationKind::kFork, 1},
+                    {FileOperationKind::kReaddir, 1},
+                    {FileOperationKind::kLink, 2},
+                    {FileOperationKind::kRename, 3},
+                    {FileOperationKind::kReplace, 2},
+                    {FileOperationKind::kMakeDirectory, 1},
+                    {FileOperationKind::kClone, 2},
+                    {FileOperationKind::kDedupe, 1},
+                    {FileOperationKind::kPunchHole, 1},
+                    {FileOperationKind::kShrinkInodes, 1}}),
+             {.unmapped_files = 1}, {.lone_node = true});
+}
+
 ScenarioEntry NodeDeathMixScenario() {
   ScenarioEntry entry;
   entry.name = "node-death-mix";
@@ -135,7 +173,7 @@ ScenarioEntry MappingMixScenario() {
   ScenarioEntry entry;
   entry.name = "mapping-mix";
   entry.summary = "a generated mix of munmap, mprotect, fork, readdir, syncfs and freeze among the common operations";
-  entry.filesystems = {"vfs", "xfs"};
+  entry.filesystems = {"vfs", "xfs", "ext4", "btrfs"};
   entry.bugs = {"B41", "B97"};
   return Mix(entry, Among({{FileOperationKind::kRemap, 3},
                            {FileOperationKind::kProtect, 2},
@@ -152,7 +190,7 @@ ScenarioEntry FreezeMixScenario() {
   ScenarioEntry entry;
   entry.name = "freeze-mix";
   entry.summary = "a generated mix of freeze, names, clones and fallocate among the common operations";
-  entry.filesystems = {"vfs", "xfs"};
+  entry.filesystems = {"vfs", "xfs", "ext4", "btrfs"};
   return Mix(entry,
              Among({{FileOperationKind::kFreeze, 3},
                     {FileOperationKind::kLink, 2},

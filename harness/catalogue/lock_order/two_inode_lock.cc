@@ -10,7 +10,7 @@ ScenarioEntry TwoInodeLockScenario() {
   ScenarioEntry entry;
   entry.name = "two-inode-lock";
   entry.summary = "two dedupes of the same two files in opposite directions";
-  entry.filesystems = {"vfs", "vfs-2020", "xfs", "ext4"};
+  entry.filesystems = {"vfs", "vfs-2020", "xfs"};
   entry.bugs = {"B67"};
   return FixedWorkload(entry, R"(ordeal-workload 1
 file a 4

@@ -12,6 +12,7 @@ using pagecache::AddressSpace;
 using pagecache::Bug;
 using pagecache::Error;
 using pagecache::FileSystem;
+using pagecache::FillKind;
 using pagecache::Folio;
 using pagecache::Inode;
 using pagecache::Io;
@@ -20,6 +21,12 @@ using pagecache::Mm;
 using pagecache::RangeOperation;
 using pagecache::Result;
 using pagecache::World;
+
+namespace {
+
+constexpr int kSecondInode = 1;  // SINGLE_DEPTH_NESTING
+
+}  // namespace
 
 BtrfsInode& BtrfsOf(const Inode& inode) { return static_cast<BtrfsInode&>(*inode.fs_state); }
 
@@ -36,19 +43,24 @@ void BtrfsInode::LockRange(uint32_t begin, uint32_t end) {
 absl::Span<const char* const> Btrfs::lock_order() const {
   static constexpr const char* kOrder[] = {
       "sb_writers", "s_vfs_rename", "i_rwsem/1", "i_rwsem/5", "i_rwsem", "i_rwsem/4", "mmap_lock", "mmap_lock/1",
-      "sb_pagefaults", "btrfs_i_mmap_lock", "btrfs_i_mmap_lock/1", "inode_dio", "balance_dirty_pages", "folio_lock",
-      "folio_writeback", "btrfs_ordered_extent", "btrfs_range_lock", "block_io", "sb_internal", "em_tree", "em_tree/1",
-      "em_tree/2", "em_tree/3", "i_pages",
+      "sb_pagefaults", "btrfs_i_mmap_lock", "btrfs_i_mmap_lock/1", "mapping.invalidate_lock", "inode_dio",
+      "balance_dirty_pages", "folio_lock", "folio_writeback", "btrfs_ordered_extent", "btrfs_range_lock", "block_io",
+      "sb_internal", "em_tree", "em_tree/1", "em_tree/2", "em_tree/3", "i_pages",
   };
   return kOrder;
 }
 
 std::unique_ptr<pagecache::FileSystemInodeState> Btrfs::MakeInodeState(World& world, Inode& inode) const {
-  return std::make_unique<BtrfsInode>(world.sim(), inode.number);
+  return std::make_unique<BtrfsInode>(world.sim(), inode.number, world.options().steal);
 }
 
 Result Btrfs::FileDirectRead(World& world, Mm& mm, const Io& io) const { return BtrfsDirectIo(world, mm, io).Read(); }
 Result Btrfs::FileDirectWrite(World& world, Mm& mm, const Io& io) const { return BtrfsDirectIo(world, mm, io).Write(); }
+
+// --- filling ---
+
+void Btrfs::FillEnter(World&, AddressSpace& mapping, FillKind) const { mapping.invalidate_lock.LockShared(); }
+void Btrfs::FillExit(World&, AddressSpace& mapping, FillKind) const { mapping.invalidate_lock.UnlockShared(); }
 
 // --- one locked folio ---
 
@@ -61,14 +73,18 @@ Error Btrfs::ReadFolio(World& world, Folio& folio) const {
   return error;
 }
 
-LockMode Btrfs::MkwriteEnter(World&, AddressSpace& mapping) const {
-  mapping.invalidate_lock.LockShared();
+// The time is updated before the lock is taken, in a transaction of its own.
+LockMode Btrfs::MkwriteEnter(World& world, AddressSpace& mapping) const {
+  TransactionEnter(world, mapping.host);
+  TransactionExit(world, mapping.host);
+  BtrfsOf(mapping.host).mmap_lock.LockShared();
   return LockMode::kShared;
 }
-void Btrfs::MkwriteExit(World&, AddressSpace& mapping, LockMode) const { mapping.invalidate_lock.UnlockShared(); }
+void Btrfs::MkwriteExit(World&, AddressSpace& mapping, LockMode) const { BtrfsOf(mapping.host).mmap_lock.UnlockShared(); }
 
 Error Btrfs::MkwriteFolio(World& world, Folio& folio) const {
   BtrfsInode& inode = BtrfsOf(folio.mapping->host);
+  inode.ordered.MightWait();
   inode.LockRange(folio.index, folio.index + 1);
   const Error error = FileSystem::MkwriteFolio(world, folio);
   inode.range_lock.Unlock();
@@ -116,10 +132,11 @@ void Btrfs::DirectIoExit(World&, Inode& inode, uint32_t begin_page, uint32_t end
 void Btrfs::RangeEnter(World&, Inode& inode, RangeOperation operation) const {
   inode.i_rwsem.LockExclusive();
   inode.dio.WaitZero();
-  if (operation != RangeOperation::kTruncate) inode.mapping.invalidate_lock.LockExclusive();
+  if (operation != RangeOperation::kTruncate) BtrfsOf(inode).mmap_lock.LockExclusive();
+  BtrfsOf(inode).ordered.WaitForAll();
 }
 void Btrfs::RangeExit(World&, Inode& inode, RangeOperation operation) const {
-  if (operation != RangeOperation::kTruncate) inode.mapping.invalidate_lock.UnlockExclusive();
+  if (operation != RangeOperation::kTruncate) BtrfsOf(inode).mmap_lock.UnlockExclusive();
   inode.i_rwsem.UnlockExclusive();
 }
 
@@ -130,11 +147,33 @@ void Btrfs::ExtentsExit(World&, Inode& inode) const { BtrfsOf(inode).range_lock.
 
 void Btrfs::TwoInodesEnter(World&, Inode& first, Inode& second) const {
   LockTwoNondirectories(first, second);
-  InvalidateLockTwo(first, second);
+  const bool swap = Swap(first, second);
+  BtrfsOf(swap ? second : first).mmap_lock.LockExclusive();
+  if (&first != &second) BtrfsOf(swap ? first : second).mmap_lock.LockExclusive(kSecondInode);
+  BtrfsOf(first).ordered.WaitForAll();
+  if (&first != &second) BtrfsOf(second).ordered.WaitForAll();
 }
 void Btrfs::TwoInodesExit(World&, Inode& first, Inode& second) const {
-  InvalidateUnlockTwo(first, second);
+  if (&first != &second) BtrfsOf(second).mmap_lock.UnlockExclusive();
+  BtrfsOf(first).mmap_lock.UnlockExclusive();
   UnlockTwoNondirectories(first, second);
+}
+
+// --- names ---
+
+void Btrfs::LinkEnter(World& world, Inode& directory, Inode&) const { TransactionEnter(world, directory); }
+void Btrfs::LinkExit(World& world, Inode& directory, Inode&) const { TransactionExit(world, directory); }
+
+void Btrfs::CreateEnter(World& world, Inode& directory, Inode&) const { TransactionEnter(world, directory); }
+void Btrfs::CreateExit(World& world, Inode& directory, Inode&) const { TransactionExit(world, directory); }
+
+void Btrfs::RenameEnter(World& world, Inode& source, Inode& target) const {
+  FileSystem::RenameEnter(world, source, target);
+  TransactionEnter(world, world.DirectoryOf(source));
+}
+void Btrfs::RenameExit(World& world, Inode& source, Inode& target) const {
+  TransactionExit(world, world.DirectoryOf(source));
+  FileSystem::RenameExit(world, source, target);
 }
 
 // --- invariants ---

@@ -31,6 +31,15 @@ void OrderedExtents::Finish(uint32_t begin, uint32_t end) {
   }
 }
 
+void OrderedExtents::MightWait() {
+  might_wait_.WaitUntil([] { return true; });
+}
+
+void OrderedExtents::WaitForAll() {
+  MightWait();
+  while (OrderedExtent* extent = Find(0, UINT32_MAX)) extent->Wait();
+}
+
 OrderedExtent* OrderedExtents::Find(uint32_t begin, uint32_t end) const {
   for (const auto& extent : extents_) {
     if (extent->Overlaps(begin, end)) return extent.get();

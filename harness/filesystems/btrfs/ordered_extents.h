@@ -39,19 +39,27 @@ class OrderedExtent {
 class OrderedExtents {
  public:
   OrderedExtents(Simulation& sim, lockdep::LockClassId event_class, uint32_t inode_number)
-      : sim_(sim), event_class_(event_class), inode_number_(inode_number) {}
+      : sim_(sim),
+        event_class_(event_class),
+        inode_number_(inode_number),
+        might_wait_(sim, event_class, "ordered extents of inode", inode_number) {}
 
   // The current task will finish it.
   void Add(uint32_t begin, uint32_t end);
   void Finish(uint32_t begin, uint32_t end);
   // One that is not finished and overlaps; null if there is none. No scheduling point.
   OrderedExtent* Find(uint32_t begin, uint32_t end) const;
+  // For the validator: the caller waits if there is one.
+  void MightWait();
+  // btrfs_wait_ordered_range, of the whole file. Without the range lock.
+  void WaitForAll();
   bool empty() const { return Find(0, UINT32_MAX) == nullptr; }
 
  private:
   Simulation& sim_;
   const lockdep::LockClassId event_class_;
   const uint32_t inode_number_;
+  WaitQueue might_wait_;  // the order counts where there happens to be none, too
   std::vector<std::unique_ptr<OrderedExtent>> extents_;
 };
 

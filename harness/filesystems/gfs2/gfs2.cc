@@ -14,7 +14,9 @@ namespace ordeal {
 using pagecache::AddressSpace;
 using pagecache::Bug;
 using pagecache::Error;
+using pagecache::FileSystem;
 using pagecache::Filemap;
+using pagecache::FillKind;
 using pagecache::Folio;
 using pagecache::Inode;
 using pagecache::InodeState;
@@ -68,7 +70,7 @@ void GoInvalidate(World& world, Inode& inode) {
 bool ChangedHere(const Gfs2State& state, const Inode& inode) {
   const NodeId node{static_cast<uint8_t>(inode.node + 1)};
   return GlockOf(inode).state() == GlockState::kExclusive &&
-         state.dlm.granted(node, state.resources[inode.uid]) == lockdep::kDlmExclusive;
+         state.dlm.granted(node, state.ResourceOf(inode)) == lockdep::kDlmExclusive;
 }
 
 Gfs2State::Gfs2State(World& world, DlmOptions options)
@@ -90,8 +92,9 @@ const char* Gfs2::name() const {
 
 absl::Span<const char* const> Gfs2::lock_order() const {
   static constexpr const char* kOrder[] = {
-      "i_rwsem/1",  "i_rwsem",         "i_rwsem/4", "mmap_lock",  "mmap_lock/1",  "gl_inode", "inode_dio",
-      "folio_lock", "folio_writeback", "block_io",  "i_data_sem", "i_data_sem/1", "i_pages",
+      "sb_writers", "s_vfs_rename", "i_rwsem/1", "i_rwsem/5", "i_rwsem", "i_rwsem/4", "mmap_lock", "mmap_lock/1",
+      "sb_pagefaults", "gl_inode", "mapping.invalidate_lock", "inode_dio", "sb_internal", "folio_lock", "folio_writeback",
+      "block_io", "i_data_sem", "i_pages",
   };
   return kOrder;
 }
@@ -129,7 +132,7 @@ std::unique_ptr<pagecache::FileSystemInodeState> Gfs2::MakeInodeState(World& wor
     world.NoteViolation("S16", "a glock changes its state as the table says", what);
   };
   return std::make_unique<Gfs2Inode>(world.sim(), state, NodeId{static_cast<uint8_t>(inode.node + 1)},
-                                     state.resources[inode.uid], inode.number, options, std::move(operations));
+                                     state.ResourceOf(inode), inode.number, options, std::move(operations));
 }
 
 // --- system calls ---
@@ -143,7 +146,33 @@ Result Gfs2::FileDirectWrite(World& world, Mm& mm, const Io& io) const {
   return Gfs2Io(world, mm, io, age_).DirectWrite();
 }
 
+// --- transactions ---
+
+// gfs2_trans_begin. What is left of a dead node is repaired by replaying its journal, without.
+void Gfs2::TransactionEnter(World& world, Inode& inode) const {
+  if (world.NodeIsDead(inode.node)) return;
+  if (world.task().transactions++ == 0) FileSystem::TransactionEnter(world, inode);
+}
+void Gfs2::TransactionExit(World& world, Inode& inode) const {
+  if (world.NodeIsDead(inode.node)) return;
+  if (--world.task().transactions == 0) FileSystem::TransactionExit(world, inode);
+}
+
+// gfs2_iomap_begin: the blocks are allocated before a folio is locked.
+Error Gfs2::WriteBegin(World& world, Inode& inode, uint32_t) const {
+  TransactionEnter(world, inode);
+  TransactionExit(world, inode);
+  return Error::kOk;
+}
+
 // --- filling ---
+
+void Gfs2::FillEnter(World&, AddressSpace& mapping, FillKind) const {
+  if (age_ != Gfs2Age::k2006) mapping.invalidate_lock.LockShared();
+}
+void Gfs2::FillExit(World&, AddressSpace& mapping, FillKind) const {
+  if (age_ != Gfs2Age::k2006) mapping.invalidate_lock.UnlockShared();
+}
 
 // In 2006 the glock was taken here, with the folio locked that a demotion needs.
 Error Gfs2::ReadFolio(World& world, Folio& folio) const {
@@ -176,8 +205,9 @@ void Gfs2::FaultExit(World&, AddressSpace& mapping) const {
   if (age_ != Gfs2Age::k2006) GlockOf(mapping.host).Unlock();
 }
 
-LockMode Gfs2::MkwriteEnter(World&, AddressSpace& mapping) const {
+LockMode Gfs2::MkwriteEnter(World& world, AddressSpace& mapping) const {
   GlockOf(mapping.host).Lock(GlockState::kExclusive);
+  TransactionEnter(world, mapping.host);
   return LockMode::kExclusive;
 }
 Error Gfs2::MkwriteFolio(World& world, Folio& folio) const {
@@ -185,7 +215,10 @@ Error Gfs2::MkwriteFolio(World& world, Folio& folio) const {
   if (error == Error::kOk && !bugs().Has(Bug::kB47DirtyAfterGlockRelease)) Filemap(world).SetDirty(folio);
   return error;
 }
-void Gfs2::MkwriteExit(World&, AddressSpace& mapping, LockMode) const { GlockOf(mapping.host).Unlock(); }
+void Gfs2::MkwriteExit(World& world, AddressSpace& mapping, LockMode) const {
+  TransactionExit(world, mapping.host);
+  GlockOf(mapping.host).Unlock();
+}
 void Gfs2::MkwriteDone(World& world, Folio& folio) const {
   if (!bugs().Has(Bug::kB47DirtyAfterGlockRelease)) return;
   world.scheduler().Point(OperationKind::kWrite, folio.id());
@@ -202,18 +235,6 @@ void Gfs2::InvalidateEnter(World&, Inode& inode) const {
 void Gfs2::InvalidateExit(World&, Inode& inode) const {
   GlockOf(inode).Unlock();
   inode.i_rwsem.UnlockExclusive();
-}
-
-// gfs2_glock_nq_m: by number.
-void Gfs2::TwoInodesEnter(World&, Inode& first, Inode& second) const {
-  LockTwoNondirectories(first, second);
-  GlockOf(first.number < second.number ? first : second).Lock(GlockState::kExclusive);
-  if (&first != &second) GlockOf(first.number < second.number ? second : first).Lock(GlockState::kExclusive);
-}
-void Gfs2::TwoInodesExit(World&, Inode& first, Inode& second) const {
-  if (&first != &second) GlockOf(second).Unlock();
-  GlockOf(first).Unlock();
-  UnlockTwoNondirectories(first, second);
 }
 
 void Gfs2::ForceReadaheadEnter(World&, Inode& inode) const { GlockOf(inode).Lock(GlockState::kShared); }
@@ -242,13 +263,38 @@ bool Gfs2::Lookup(Inode& inode) const {
   return found;
 }
 
-void Gfs2::LinkEnter(World&, Inode& directory, Inode& inode) const {
-  GlockOf(directory).Lock(GlockState::kExclusive);
-  GlockOf(inode).Lock(GlockState::kExclusive);
+// The root has the lowest number.
+void Gfs2::LinkEnter(World& world, Inode& directory, Inode& inode) const {
+  const bool swap = inode.number < directory.number;
+  GlockOf(swap ? inode : directory).Lock(GlockState::kExclusive);
+  GlockOf(swap ? directory : inode).Lock(GlockState::kExclusive);
+  TransactionEnter(world, directory);
 }
-void Gfs2::LinkExit(World&, Inode& directory, Inode& inode) const {
+void Gfs2::LinkExit(World& world, Inode& directory, Inode& inode) const {
+  TransactionExit(world, directory);
   GlockOf(inode).Unlock();
   GlockOf(directory).Unlock();
+}
+
+// Nobody else knows the new inode: its glock is not waited for.
+void Gfs2::CreateEnter(World& world, Inode& directory, Inode&) const {
+  GlockOf(directory).Lock(GlockState::kExclusive);
+  TransactionEnter(world, directory);
+}
+void Gfs2::CreateExit(World& world, Inode& directory, Inode&) const {
+  TransactionExit(world, directory);
+  GlockOf(directory).Unlock();
+}
+
+void Gfs2::RenameEnter(World& world, Inode& source, Inode& target) const {
+  FileSystem::RenameEnter(world, source, target);
+  for (Inode* inode : InodesOfRename(world, source, target)) GlockOf(*inode).Lock(GlockState::kExclusive);
+  TransactionEnter(world, source);
+}
+void Gfs2::RenameExit(World& world, Inode& source, Inode& target) const {
+  TransactionExit(world, source);
+  for (Inode* inode : InodesOfRename(world, source, target)) GlockOf(*inode).Unlock();
+  FileSystem::RenameExit(world, source, target);
 }
 
 bool Gfs2::SizeIsKnown(const Inode& inode) const { return GlockOf(inode).valid(); }

@@ -9,7 +9,10 @@
 // Thread-safety: tasks of one simulation. What a run needs is in Gfs2State and Gfs2Inode, made with the world.
 // Invariants:    G1 no user page fault is served under a glock (not 5.15); G2 a cached page: SH or EX; G3 a dirty page: EX
 //                (checked as S5 and S4); G5 each retry makes progress, or the call falls back to buffered I/O.
-// Lock order:    i_rwsem > mmap_lock > gl_inode > folio_lock > i_data_sem > i_pages. Two inodes: by number.
+// A transaction holds sb_internal; it is begun with the glock held and before any folio lock, since blocks are allocated when a
+// page is written to, not when it is written back. Files do not share blocks.
+// Lock order:    i_rwsem > mmap_lock > gl_inode > mapping.invalidate_lock (of fills, since 5.15; nobody takes it exclusively) >
+//                sb_internal > folio_lock > i_data_sem > i_pages. Glocks of several inodes by number.
 // Example:       const Gfs2 gfs2(bugs, Gfs2Age::kNow); World world(sim, gfs2, {.nodes = 2});
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_GFS2_GFS2_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_GFS2_GFS2_H_
@@ -37,6 +40,7 @@ struct Gfs2State : pagecache::FileSystemState {
   NodeRecovery recovery;
   lockdep::LockClassId glock_class{};
   lockdep::LockClassId dlm_class{};
+  ResourceId ResourceOf(const pagecache::Inode& inode) const { return resources[inode.disk.number - 1]; }
   std::vector<ResourceId> resources;  // by disk inode
 };
 
@@ -64,24 +68,33 @@ class Gfs2 : public pagecache::FileSystem {
   pagecache::Result FileWrite(pagecache::World& world, pagecache::Mm& mm, const pagecache::Io& io) const override;
   pagecache::Result FileDirectRead(pagecache::World& world, pagecache::Mm& mm, const pagecache::Io& io) const override;
   pagecache::Result FileDirectWrite(pagecache::World& world, pagecache::Mm& mm, const pagecache::Io& io) const override;
+  void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
+  void FillExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   pagecache::Error ReadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error ReadaheadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error FaultEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   void FaultExit(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
   pagecache::LockMode MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
+  pagecache::Error WriteBegin(pagecache::World& world, pagecache::Inode& inode, uint32_t page) const override;
   pagecache::Error MkwriteFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   void MkwriteExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::LockMode mode) const override;
   void MkwriteDone(pagecache::World& world, pagecache::Folio& folio) const override;
   void InvalidateEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void InvalidateExit(pagecache::World& world, pagecache::Inode& inode) const override;
-  void TwoInodesEnter(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
-  void TwoInodesExit(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
+  bool SharesBlocks() const override { return false; }
+  void TransactionEnter(pagecache::World& world, pagecache::Inode& inode) const override;
+  void TransactionExit(pagecache::World& world, pagecache::Inode& inode) const override;
+  bool WritebackIsTransaction() const override { return false; }
   void ForceReadaheadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void ForceReadaheadExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void EvictEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void EvictExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void LinkEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   void LinkExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void CreateEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void CreateExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void RenameEnter(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
+  void RenameExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   bool SizeIsKnown(const pagecache::Inode& inode) const override;
   bool NofaultTakesMmapLock() const override;
   void BindTask(pagecache::World& world, TaskId task, int node) const override;

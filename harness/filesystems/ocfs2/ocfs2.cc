@@ -16,7 +16,9 @@ using lockdep::kDlmProtectedRead;
 using pagecache::AddressSpace;
 using pagecache::Bug;
 using pagecache::Error;
+using pagecache::FileSystem;
 using pagecache::Filemap;
+using pagecache::FillKind;
 using pagecache::Folio;
 using pagecache::Inode;
 using pagecache::InodeState;
@@ -31,6 +33,8 @@ using pagecache::Writeback;
 
 namespace {
 
+constexpr int kSecondInode = 1;  // SINGLE_DEPTH_NESTING
+
 // The state that a retry depends on: which page it wants.
 uint64_t RetryState(const Inode& inode, uint32_t page) { return uint64_t{inode.number} << 32 | page; }
 
@@ -38,9 +42,10 @@ uint64_t RetryState(const Inode& inode, uint32_t page) { return uint64_t{inode.n
 
 absl::Span<const char* const> Ocfs2::lock_order() const {
   static constexpr const char* kOrder[] = {
-      "i_rwsem/1",        "i_rwsem",      "i_rwsem/4",  "ocfs2_rw_lock",   "inode_dio", "mmap_lock",        "mmap_lock/1",
-      "ocfs2_inode_lock", "ip_alloc_sem", "folio_lock", "folio_writeback", "block_io",  "ocfs2_extent_map", "ocfs2_extent_map/1",
-      "i_pages",
+      "sb_writers", "s_vfs_rename", "i_rwsem/1", "i_rwsem/5", "i_rwsem", "i_rwsem/4", "ocfs2_rw_lock", "inode_dio",
+      "mmap_lock", "mmap_lock/1", "sb_pagefaults", "mapping.invalidate_lock", "ocfs2_inode_lock", "ip_alloc_sem",
+      "ip_alloc_sem/1", "sb_internal", "jbd2_handle", "folio_lock", "folio_writeback", "block_io", "ocfs2_extent_map",
+      "ocfs2_extent_map/1", "i_pages",
   };
   return kOrder;
 }
@@ -115,7 +120,32 @@ DownconvertAnswer Ocfs2::Downconvert(World& world, Inode& inode, DlmMode blockin
   return DownconvertAnswer::kContinue;
 }
 
+// --- transactions ---
+
+// ocfs2_start_trans. What is left of a dead node is repaired by replaying its journal, without.
+void Ocfs2::TransactionEnter(World& world, Inode& inode) const {
+  if (!merged() || world.NodeIsDead(inode.node)) return;
+  if (world.task().transactions == 0) FileSystem::TransactionEnter(world, inode);
+  OcfsWorld(world).journal(inode).Start(world);
+}
+void Ocfs2::TransactionExit(World& world, Inode& inode) const {
+  if (!merged() || world.NodeIsDead(inode.node)) return;
+  OcfsWorld(world).journal(inode).Stop(world);
+  if (world.task().transactions == 0) FileSystem::TransactionExit(world, inode);
+}
+
+void Ocfs2::FsyncExit(World& world, Inode& inode) const {
+  if (merged()) OcfsWorld(world).journal(inode).Commit();
+}
+
 // --- reads ---
+
+void Ocfs2::FillEnter(World&, AddressSpace& mapping, FillKind) const {
+  if (merged()) mapping.invalidate_lock.LockShared();
+}
+void Ocfs2::FillExit(World&, AddressSpace& mapping, FillKind) const {
+  if (merged()) mapping.invalidate_lock.UnlockShared();
+}
 
 // Brings i_size up to date (ocfs2_inode_lock_atime); the pages have their own lock calls.
 void Ocfs2::ReadEnter(World&, Inode& inode) const {
@@ -192,9 +222,11 @@ Error Ocfs2::ExtendTo(World& world, Inode& inode, uint32_t offset_cells) const {
   state.LockMeta(kDlmExclusive);
   state.alloc.LockExclusive();
   if (offset_cells > inode.i_size) {
+    TransactionEnter(world, inode);
     error = Truncation(world).ZeroToPageEnd(inode, inode.i_size);
     world.scheduler().Point(OperationKind::kWrite, inode.id);
     if (error == Error::kOk) inode.i_size = offset_cells;
+    TransactionExit(world, inode);
   }
   state.alloc.UnlockExclusive();
   state.UnlockMeta(kDlmExclusive);
@@ -215,22 +247,26 @@ Result Ocfs2::FileWrite(World& world, Mm& mm, const Io& io) const {
 
 Result Ocfs2::FileDirectWrite(World& world, Mm& mm, const Io& io) const { return FallBackToBuffered(world, mm, io); }
 
-Error Ocfs2::WriteBegin(World&, Inode& inode, uint32_t) const {
+Error Ocfs2::WriteBegin(World& world, Inode& inode, uint32_t) const {
   OcfsInode(inode).LockMeta(kDlmExclusive);
   OcfsInode(inode).alloc.LockExclusive();
+  TransactionEnter(world, inode);
   return Error::kOk;
 }
-void Ocfs2::WriteEnd(World&, Inode& inode, uint32_t) const {
+void Ocfs2::WriteEnd(World& world, Inode& inode, uint32_t) const {
+  TransactionExit(world, inode);
   OcfsInode(inode).alloc.UnlockExclusive();
   OcfsInode(inode).UnlockMeta(kDlmExclusive);
 }
 
-LockMode Ocfs2::MkwriteEnter(World&, AddressSpace& mapping) const {
+LockMode Ocfs2::MkwriteEnter(World& world, AddressSpace& mapping) const {
   OcfsInode(mapping.host).LockMeta(kDlmExclusive);
   OcfsInode(mapping.host).alloc.LockExclusive();
+  TransactionEnter(world, mapping.host);
   return LockMode::kExclusive;
 }
-void Ocfs2::MkwriteExit(World&, AddressSpace& mapping, LockMode) const {
+void Ocfs2::MkwriteExit(World& world, AddressSpace& mapping, LockMode) const {
+  TransactionExit(world, mapping.host);
   OcfsInode(mapping.host).alloc.UnlockExclusive();
   OcfsInode(mapping.host).UnlockMeta(kDlmExclusive);
 }
@@ -272,22 +308,84 @@ void Ocfs2::TwoInodesExit(World&, Inode& first, Inode& second) const {
   UnlockTwoNondirectories(first, second);
 }
 
-void Ocfs2::EvictEnter(World&, Inode& inode) const { OcfsInode(inode).LockMeta(kDlmExclusive); }
-void Ocfs2::EvictExit(World&, Inode& inode) const { OcfsInode(inode).UnlockMeta(kDlmExclusive); }
+// ocfs2_reflink_inodes_lock has the inode locks from the beginning; here they are taken when what is compared has been read, which
+// takes them, too.
+void Ocfs2::SharingEnter(World&, Inode& source, Inode& target) const {
+  if (!merged()) return;
+  Inode* low = &source;
+  Inode* high = &target;
+  if (low->disk.number > high->disk.number) std::swap(low, high);
+  OcfsInode(*low).LockMeta(kDlmExclusive);
+  if (low != high) OcfsInode(*high).LockMeta(kDlmExclusive);
+  OcfsInode(source).alloc.LockExclusive();
+  if (&source != &target) OcfsInode(target).alloc.LockExclusive(kSecondInode);
+}
+void Ocfs2::SharingExit(World&, Inode& source, Inode& target) const {
+  if (!merged()) return;
+  if (&source != &target) OcfsInode(target).alloc.UnlockExclusive();
+  OcfsInode(source).alloc.UnlockExclusive();
+  if (&source != &target) OcfsInode(target).UnlockMeta(kDlmExclusive);
+  OcfsInode(source).UnlockMeta(kDlmExclusive);
+}
+
+// Only ocfs2_delete_inode locks: an inode that only leaves the memory may do so while its evictor reclaims in a transaction.
+void Ocfs2::EvictEnter(World&, Inode& inode) const {
+  if (inode.nlink == 0) OcfsInode(inode).LockMeta(kDlmExclusive);
+}
+void Ocfs2::EvictExit(World&, Inode& inode) const {
+  if (inode.nlink == 0) OcfsInode(inode).UnlockMeta(kDlmExclusive);
+}
 
 // May the caller write to the directory? ocfs2_permission has its inode lock while ocfs2_get_acl takes it once more (B58).
-void Ocfs2::LinkEnter(World&, Inode& directory, Inode& inode) const {
+void Ocfs2::LinkEnter(World& world, Inode& directory, Inode& inode) const {
   Ocfs2Inode& parent = OcfsInode(directory);
   parent.LockMeta(kDlmProtectedRead);
   parent.LockMeta(kDlmProtectedRead);
   parent.UnlockMeta(kDlmProtectedRead);
   parent.UnlockMeta(kDlmProtectedRead);
-  parent.LockMeta(kDlmExclusive);
-  OcfsInode(inode).LockMeta(kDlmExclusive);
+  const bool swap = inode.disk.number < directory.disk.number;  // not of the root, which has the lowest number
+  OcfsInode(swap ? inode : directory).LockMeta(kDlmExclusive);
+  OcfsInode(swap ? directory : inode).LockMeta(kDlmExclusive);
+  ExtendDirectory(world, directory);
+  TransactionEnter(world, directory);
 }
-void Ocfs2::LinkExit(World&, Inode& directory, Inode& inode) const {
+void Ocfs2::LinkExit(World& world, Inode& directory, Inode& inode) const {
+  TransactionExit(world, directory);
   OcfsInode(inode).UnlockMeta(kDlmExclusive);
   OcfsInode(directory).UnlockMeta(kDlmExclusive);
+}
+
+// Nobody else knows the new inode: its locks are not waited for.
+void Ocfs2::CreateEnter(World& world, Inode& directory, Inode&) const {
+  OcfsInode(directory).LockMeta(kDlmExclusive);
+  ExtendDirectory(world, directory);
+  TransactionEnter(world, directory);
+}
+void Ocfs2::CreateExit(World& world, Inode& directory, Inode&) const {
+  TransactionExit(world, directory);
+  OcfsInode(directory).UnlockMeta(kDlmExclusive);
+}
+
+// ocfs2_prepare_dir_for_insert, when there is no room for the entry; before the transaction that inserts it.
+void Ocfs2::ExtendDirectory(World& world, Inode& directory) const {
+  if (!merged()) return;
+  OcfsInode(directory).alloc.LockExclusive();
+  TransactionEnter(world, directory);
+  world.scheduler().Point(OperationKind::kWrite, directory.id);
+  TransactionExit(world, directory);
+  OcfsInode(directory).alloc.UnlockExclusive();
+}
+
+void Ocfs2::RenameEnter(World& world, Inode& source, Inode& target) const {
+  FileSystem::RenameEnter(world, source, target);
+  for (Inode* inode : InodesOfRename(world, source, target)) OcfsInode(*inode).LockMeta(kDlmExclusive);
+  ExtendDirectory(world, world.DirectoryOf(target));
+  TransactionEnter(world, source);
+}
+void Ocfs2::RenameExit(World& world, Inode& source, Inode& target) const {
+  TransactionExit(world, source);
+  for (Inode* inode : InodesOfRename(world, source, target)) OcfsInode(*inode).UnlockMeta(kDlmExclusive);
+  FileSystem::RenameExit(world, source, target);
 }
 
 void Ocfs2::BindTask(World& world, TaskId task, int node) const {

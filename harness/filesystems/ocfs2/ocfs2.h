@@ -4,14 +4,17 @@
 // A read of a folio may only try for the inode lock and ip_alloc_sem, which order before the folio lock: where it would wait it
 // unlocks the folio, waits for the lock and lets go of it, and has the page looked up again (AOP_TRUNCATED_PAGE).
 // Other than in Linux a node that was given the inode lock keeps it for a minimum time (B62: not).
+// Whoever changes something does it in a transaction: freeze protection (sb_internal) and a handle of the node's journal (jbd2).
 // Deviations: direct writes are buffered, flushed and dropped, and so are direct reads into a mapping, because the downconvert does
 // not see pins; the extent map has a lock of its own below the folio lock (ocfs2_extent_map).
 //
 // Thread-safety: tasks of one simulation; no state besides the bugs.
 // Invariants:    A1 nobody waits for a cluster lock under a folio lock; S5 an up-to-date folio means that the node has the inode
 //                lock in PR or more (noted when it is given down); A3 before each AOP_TRUNCATED_PAGE the lock was waited for.
-// Lock order:    i_rwsem > ocfs2_rw_lock > mmap_lock > ocfs2_inode_lock > ip_alloc_sem > folio_lock > ocfs2_extent_map; under a
-//                folio lock inode lock and ip_alloc_sem are only tried. Two files: rw locks by disk inode; directory before file.
+// Lock order:    i_rwsem > ocfs2_rw_lock > mmap_lock > mapping.invalidate_lock (of fills; nobody takes it exclusively) >
+//                ocfs2_inode_lock > ip_alloc_sem > sb_internal > jbd2_handle > folio_lock > ocfs2_extent_map; under a folio
+//                lock inode lock and ip_alloc_sem are only tried. Two files: rw and inode locks by disk inode, ip_alloc_sem as they
+//                come (i_rwsem of both excludes others).
 // Example:       const Ocfs2 ocfs2(bugs); World world(sim, ocfs2, {.nodes = 2});
 #ifndef ORDEAL_HARNESS_FILESYSTEMS_OCFS2_OCFS2_H_
 #define ORDEAL_HARNESS_FILESYSTEMS_OCFS2_OCFS2_H_
@@ -42,6 +45,8 @@ class Ocfs2 : public pagecache::FileSystem {
   pagecache::Result FileDirectWrite(pagecache::World& world, pagecache::Mm& mm,
                                     const pagecache::Io& io) const override;
   void ReadEnter(pagecache::World& world, pagecache::Inode& inode) const override;
+  void FillEnter(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
+  void FillExit(pagecache::World& world, pagecache::AddressSpace& mapping, pagecache::FillKind kind) const override;
   pagecache::Error ReadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::Error ReadaheadFolio(pagecache::World& world, pagecache::Folio& folio) const override;
   pagecache::LockMode MkwriteEnter(pagecache::World& world, pagecache::AddressSpace& mapping) const override;
@@ -56,13 +61,25 @@ class Ocfs2 : public pagecache::FileSystem {
   bool InvalidateKeepsFoliosOut() const override { return false; }
   void TwoInodesEnter(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
   void TwoInodesExit(pagecache::World& world, pagecache::Inode& first, pagecache::Inode& second) const override;
+  void SharingEnter(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
+  void SharingExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
+  void TransactionEnter(pagecache::World& world, pagecache::Inode& inode) const override;
+  void TransactionExit(pagecache::World& world, pagecache::Inode& inode) const override;
+  bool WritebackIsTransaction() const override { return false; }
+  void FsyncExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void EvictEnter(pagecache::World& world, pagecache::Inode& inode) const override;
   void EvictExit(pagecache::World& world, pagecache::Inode& inode) const override;
   void LinkEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
   void LinkExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void CreateEnter(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void CreateExit(pagecache::World& world, pagecache::Inode& directory, pagecache::Inode& inode) const override;
+  void RenameEnter(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
+  void RenameExit(pagecache::World& world, pagecache::Inode& source, pagecache::Inode& target) const override;
   void BindTask(pagecache::World& world, TaskId task, int node) const override;
 
  protected:
+  // As merged. False: a protocol of 2005, of which only what it says of cluster locks and folio locks is modelled.
+  virtual bool merged() const { return true; }
   // P17, in the downconvert worker: nobody local uses the inode lock in a mode that conflicts with `blocking`.
   virtual DownconvertAnswer Downconvert(pagecache::World& world, pagecache::Inode& inode, DlmMode blocking) const;
   // Writes the dirty pages of an inode until none is left.
@@ -71,6 +88,7 @@ class Ocfs2 : public pagecache::FileSystem {
   virtual int64_t minimum_hold_ns() const { return 50 * kStepNs; }
   // The locks of an inode: what the lock manager's glue calls.
   Ocfs2LockHooks LockHooks(pagecache::World& world, pagecache::Inode& inode) const;
+  void ExtendDirectory(pagecache::World& world, pagecache::Inode& directory) const;
   // The same file's state on node 0, whose resources other nodes share; null on node 0.
   static const Ocfs2Inode* First(pagecache::World& world, const pagecache::Inode& inode);
   // What lies between the end of file and a write behind it reads as zeros, on all nodes.

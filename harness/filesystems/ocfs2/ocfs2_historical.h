@@ -35,6 +35,7 @@ class Ocfs2Naive : public Ocfs2 {
   void FolioWritten(pagecache::World& world, pagecache::Folio& folio) const override;
 
  protected:
+  bool merged() const override { return false; }
   int64_t minimum_hold_ns() const override { return 0; }
 };
 
@@ -65,6 +66,7 @@ class Ocfs2Guard : public Ocfs2 {
   void WriteEnd(pagecache::World& world, pagecache::Inode& inode, uint32_t page) const override;
 
  protected:
+  bool merged() const override { return false; }
   int64_t minimum_hold_ns() const override { return 0; }
 };
 

@@ -33,6 +33,7 @@ Ocfs2World::Ocfs2World(World& world)
   for (int node = 1; node <= world.options().nodes; ++node) {
     workers_[static_cast<size_t>(node)] =
         std::make_unique<DownconvertWorker>(dlm_, NodeId{static_cast<uint8_t>(node)});
+    journals_[static_cast<size_t>(node)] = std::make_unique<Journal>(sim);
   }
 }
 

@@ -1,5 +1,5 @@
 // What OCFS2 keeps with a world (the cluster and its lock manager, one downconvert worker a node) and with each inode of each node
-// (its two cluster locks and ip_alloc_sem).
+// (its two cluster locks and ip_alloc_sem). Each node has a journal of its own.
 //
 // Thread-safety: tasks of one simulation. Made and dropped with the run.
 // Invariants:    node n of the world (from 0) is NodeId{n + 1} of the cluster; all nodes' inodes of a file share two resources.
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "harness/cluster/cluster_lock.h"
+#include "harness/filesystems/journal.h"
 #include "harness/filesystems/node_recovery.h"
 #include "harness/pagecache/page_cache.h"
 
@@ -35,6 +36,8 @@ class Ocfs2World : public pagecache::FileSystemState {
     return first != nullptr ? *first : NewResource(kind, inode.disk.number);
   }
 
+  Journal& journal(const pagecache::Inode& inode) { return *journals_[Index(NodeOf(inode))]; }
+
   // By task: what a historical protocol remembers between the hooks of one operation.
   std::array<bool, kTasksMax> submitted{};
 
@@ -43,6 +46,7 @@ class Ocfs2World : public pagecache::FileSystemState {
   Dlm dlm_;
   NodeRecovery recovery_;
   PerNode<std::unique_ptr<DownconvertWorker>> workers_;
+  PerNode<std::unique_ptr<Journal>> journals_;
   lockdep::LockClassId rw_class_;
   lockdep::LockClassId meta_class_;
   lockdep::LockClassId alloc_class_;

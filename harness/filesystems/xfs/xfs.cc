@@ -211,7 +211,7 @@ void Xfs::CreateExit(World& world, Inode& directory, Inode& inode) const {
 namespace {
 
 // Both directories and both files, ascending.
-std::array<Inode*, 4> InodesOfRename(World& world, Inode& source, Inode& target) {
+std::array<Inode*, 4> FourInodesOfRename(World& world, Inode& source, Inode& target) {
   std::array<Inode*, 4> inodes = {&world.DirectoryOf(source), &world.DirectoryOf(target), &source, &target};
   std::sort(inodes.begin(), inodes.end(), [](const Inode* a, const Inode* b) { return a->number < b->number; });
   return inodes;
@@ -222,11 +222,11 @@ std::array<Inode*, 4> InodesOfRename(World& world, Inode& source, Inode& target)
 void Xfs::RenameEnter(World& world, Inode& source, Inode& target) const {
   FileSystem::RenameEnter(world, source, target);
   TransactionEnter(world, world.DirectoryOf(source));
-  XfsLockInodes(world.scheduler(), InodesOfRename(world, source, target), kXfsIlockExcl,
+  XfsLockInodes(world.scheduler(), FourInodesOfRename(world, source, target), kXfsIlockExcl,
                 [](const Inode&) { return false; });
 }
 void Xfs::RenameExit(World& world, Inode& source, Inode& target) const {
-  XfsUnlockInodes(InodesOfRename(world, source, target), kXfsIlockExcl);
+  XfsUnlockInodes(FourInodesOfRename(world, source, target), kXfsIlockExcl);
   TransactionExit(world, world.DirectoryOf(source));
   FileSystem::RenameExit(world, source, target);
 }
