@@ -34,22 +34,54 @@ inject_faults() {
   done
 }
 
+# XFS on persistent memory, too: its disk is copied there.
+mount_disk() {
+  if [ "$1" = xfs-dax ]; then
+    [ -b /dev/pmem0 ] || { echo "this kernel has no /dev/pmem0"; return 1; }
+    dd if="$2" of=/dev/pmem0 bs=1M 2>&1 && mount -t xfs -o dax=always /dev/pmem0 "/mnt/$1" 2>&1
+  else
+    mount -t "$1" "$2" "/mnt/$1" 2>&1
+  fi
+}
+
+# Each program of the list on file system $1. One that does not end in its time is killed; if that does not help, it is left.
+run_programs() {
+  while read -r name arguments; do
+    echo "ordeal-vm: $1: $name"
+    export result="/out/$1.$name"
+    # shellcheck disable=SC2016,SC2086
+    setsid sh -c 'echo $$ >/tmp/group; "$@" >"$result.out" 2>&1; echo $? >"$result.status"' sh "/programs/$name" "/mnt/$1" $arguments &
+    waited=0
+    while [ ! -s "$result.status" ] && [ "$waited" -lt "$PROGRAM_TIME" ]; do
+      sleep 1
+      waited=$((waited + 1))
+    done
+    [ -s "$result.status" ] || { kill -9 "-$(cat /tmp/group)"; sleep 2; echo -1 >"$result.status"; }
+  done </program-list
+}
+
 for pair in $DISKS; do
   fs=${pair%%:*}
   disk=${pair#*:}
   mkdir -p "/mnt/$fs"
-  if ! mount -t "$fs" "$disk" "/mnt/$fs" 2>"/out/$fs.err"; then
+  if ! mount_disk "$fs" "$disk" >"/out/$fs.err"; then
     echo "ordeal-vm: cannot mount $fs: $(cat "/out/$fs.err")"
     echo 3 >"/out/$fs.status"
     continue
   fi
   echo "ordeal-vm: $fs"
+  : >"/out/$fs.err"
   if [ -n "$FAULT_KINDS" ]; then
     inject_faults "$FAULT_PERCENT" "$disk"
     echo 1 >/proc/self/make-it-fail
   fi
-  /bin/ordeal kernel run --directory="/mnt/$fs" --time="$TIME" --seed="$SEED" $RUN_OPTIONS >"/out/$fs.json" 2>>"/out/$fs.err"
-  echo $? >"/out/$fs.status"
+  if [ -s /program-list ]; then
+    run_programs "$fs"
+    echo 0 >"/out/$fs.status"
+  else
+    /bin/ordeal kernel run --directory="/mnt/$fs" --time="$TIME" --seed="$SEED" $RUN_OPTIONS >"/out/$fs.json" 2>>"/out/$fs.err"
+    echo $? >"/out/$fs.status"
+  fi
   if [ -n "$FAULT_KINDS" ]; then
     echo 0 >/proc/self/make-it-fail
     inject_faults 0 "$disk"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -28,21 +29,24 @@ namespace fs = std::filesystem;
 constexpr uint64_t kDiskBytes = 512ull << 20;    // sparse; mkfs.xfs wants 300 MB
 constexpr uint64_t kResultBytes = 256ull << 20;  // sparse
 constexpr double kBootS = 120;                   // allowed for: measured 15 s on an idle machine
+constexpr char kXfsDax[] = "xfs-dax";  // its disk is copied to persistent memory inside, which is as large
 constexpr double kFileSystemS = 60;              // beside the workload: mount, drop caches, unmount
 
 struct MkfsCommand {
   const char* file_system;
+  const char* program;
   const char* package;  // of Debian
   std::vector<std::string> words;  // of mkfs, before the image
 };
 
 const std::vector<MkfsCommand>& MkfsCommands() {
   static const std::vector<MkfsCommand>* const commands = new std::vector<MkfsCommand>{
-      {"xfs", "xfsprogs", {"-q", "-f"}},
-      {"ext4", "e2fsprogs", {"-q", "-F"}},
-      {"btrfs", "btrfs-progs", {"-q", "-f"}},
-      {"gfs2", "gfs2-utils", {"-q", "-O", "-p", "lock_nolock", "-j", "1"}},
-      {"ocfs2", "ocfs2-tools", {"-q", "-F", "-M", "local", "-N", "1"}},
+      {"xfs", "mkfs.xfs", "xfsprogs", {"-q", "-f"}},
+      {kXfsDax, "mkfs.xfs", "xfsprogs", {"-q", "-f"}},
+      {"ext4", "mkfs.ext4", "e2fsprogs", {"-q", "-F"}},
+      {"btrfs", "mkfs.btrfs", "btrfs-progs", {"-q", "-f"}},
+      {"gfs2", "mkfs.gfs2", "gfs2-utils", {"-q", "-O", "-p", "lock_nolock", "-j", "1"}},
+      {"ocfs2", "mkfs.ocfs2", "ocfs2-tools", {"-q", "-F", "-M", "local", "-N", "1"}},
   };
   return *commands;
 }
@@ -124,6 +128,19 @@ absl::Status MakeDisk(const std::string& path, uint64_t bytes) {
 
 std::string Disk(size_t index) { return absl::StrCat("vd", std::string(1, static_cast<char>('a' + index))); }
 
+bool HasDax(const LockdepVmOptions& options) {
+  return std::find(options.file_systems.begin(), options.file_systems.end(), kXfsDax) != options.file_systems.end();
+}
+
+// One a line, with its arguments: guest_init.sh reads it.
+std::string ProgramList(const LockdepVmOptions& options) {
+  std::string list;
+  for (const GuestProgram& program : options.programs) {
+    absl::StrAppend(&list, program.name, program.arguments.empty() ? "" : " ", absl::StrJoin(program.arguments, " "), "\n");
+  }
+  return list;
+}
+
 // Shell variables that guest_init.sh reads. Words come from fixed lists and numbers, but for run_options.
 std::string Plan(const LockdepVmOptions& options) {
   std::vector<std::string> disks;
@@ -131,8 +148,9 @@ std::string Plan(const LockdepVmOptions& options) {
     disks.push_back(absl::StrCat(options.file_systems[i], ":/dev/", Disk(i)));
   }
   return absl::StrCat("DISKS='", absl::StrJoin(disks, " "), "'\nRESULT_DISK=", Disk(disks.size()), "\nTIME=", options.time_s,
-                      "s\nSEED=", options.seed, "\nFAULT_KINDS='", absl::StrJoin(options.fault_kinds, " "),
-                      "'\nFAULT_PERCENT=", options.fault_percent, "\nRUN_OPTIONS='", options.run_options, "'\n");
+                      "s\nPROGRAM_TIME=", std::ceil(options.time_s), "\nSEED=", options.seed,
+                      "\nFAULT_KINDS='", absl::StrJoin(options.fault_kinds, " "), "'\nFAULT_PERCENT=", options.fault_percent,
+                      "\nRUN_OPTIONS='", options.run_options, "'\n");
 }
 
 absl::Status MakeMemoryFileSystem(const LockdepVmOptions& options, const Workshop& shop) {
@@ -142,6 +160,11 @@ absl::Status MakeMemoryFileSystem(const LockdepVmOptions& options, const Worksho
   RETURN_IF_ERROR(Copy(FindProgram("busybox"), root + "/bin/busybox"));
   fs::create_symlink("busybox", root + "/bin/sh");
   RETURN_IF_ERROR(Copy(options.program, root + "/bin/ordeal"));
+  fs::create_directories(root + "/programs");
+  for (const GuestProgram& program : options.programs) {
+    RETURN_IF_ERROR(Copy(program.path, absl::StrCat(root, "/programs/", program.name)));
+  }
+  RETURN_IF_ERROR(WriteText(root + "/program-list", ProgramList(options)));
   RETURN_IF_ERROR(WriteText(root + "/init", kGuestInit));
   fs::permissions(root + "/init", fs::perms::owner_all);
   RETURN_IF_ERROR(WriteText(root + "/plan", Plan(options)));
@@ -154,7 +177,7 @@ absl::Status MakeDisks(const LockdepVmOptions& options, const Workshop& shop) {
     const MkfsCommand& mkfs = *FindMkfs(options.file_systems[i]);
     const std::string image = shop.Path(Disk(i));
     RETURN_IF_ERROR(MakeDisk(image, kDiskBytes));
-    std::vector<std::string> words = {FindProgram(absl::StrCat("mkfs.", mkfs.file_system))};
+    std::vector<std::string> words = {FindProgram(mkfs.program)};
     words.insert(words.end(), mkfs.words.begin(), mkfs.words.end());
     words.push_back(image);
     RETURN_IF_ERROR(RunProgram(words).status());
@@ -166,10 +189,12 @@ std::vector<std::string> MachineWords(const LockdepVmOptions& options, const Wor
   std::vector<std::string> words = {
       FindProgram("qemu-system-x86_64"), "-nodefaults", "-no-reboot", "-display", "none",
       // More processors than the host has: preempted where a kernel on its own would not be.
-      "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536", "-kernel", options.kernel, "-initrd",
-      shop.Path("initrd"), "-append",
+      "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", HasDax(options) ? "2048" : "1536", "-kernel",
+      options.kernel, "-initrd", shop.Path("initrd"), "-append",
       // Addresses as they are, and the same in each boot: the keys of lock classes are then symbols of System.map.
-      "console=ttyS0 rdinit=/init no_hash_pointers nokaslr panic=-1 ignore_loglevel", "-serial",
+      absl::StrCat("console=ttyS0 rdinit=/init no_hash_pointers nokaslr panic=-1 ignore_loglevel",
+                   HasDax(options) ? " memmap=512M!1G" : ""),
+      "-serial",
       absl::StrCat("file:", options.out, "/console.log"), "-object", "rng-random,id=rng,filename=/dev/urandom", "-device",
       "virtio-rng-pci,rng=rng"};
   for (size_t i = 0; i <= options.file_systems.size(); ++i) {
@@ -182,7 +207,8 @@ std::vector<std::string> MachineWords(const LockdepVmOptions& options, const Wor
 
 double MachineTimeMax(const LockdepVmOptions& options) {
   if (options.machine_time_max_s > 0) return options.machine_time_max_s;
-  return 2 * (kBootS + static_cast<double>(options.file_systems.size()) * (options.time_s + kFileSystemS));
+  const double runs = static_cast<double>(std::max<size_t>(options.programs.size(), 1));
+  return 2 * (kBootS + static_cast<double>(options.file_systems.size()) * (runs * options.time_s + kFileSystemS));
 }
 
 std::vector<VmFileSystemRun> ReadRuns(const LockdepVmOptions& options) {
@@ -198,12 +224,27 @@ std::vector<VmFileSystemRun> ReadRuns(const LockdepVmOptions& options) {
   return runs;
 }
 
+std::vector<VmProgramRun> ReadProgramRuns(const LockdepVmOptions& options) {
+  std::vector<VmProgramRun> runs;
+  for (const std::string& name : options.file_systems) {
+    for (const GuestProgram& program : options.programs) {
+      VmProgramRun run{.file_system = name, .program = program.name};
+      const std::string base = absl::StrCat(options.out, "/", name, ".", program.name);
+      if (!absl::SimpleAtoi(ReadText(base + ".status"), &run.exit_status)) run.exit_status = -1;
+      run.output = ReadText(base + ".out");
+      runs.push_back(std::move(run));
+    }
+  }
+  return runs;
+}
+
 // What the machine left: results if it came to its end, findings of its console in any case.
 LockdepVmResult ReadResult(const LockdepVmOptions& options, const absl::Status& machine) {
   LockdepVmResult result;
   result.release = ReadText(absl::StrCat(options.out, "/release"));
   result.release = result.release.substr(0, result.release.find('\n'));
   result.runs = ReadRuns(options);
+  result.programs = ReadProgramRuns(options);
   const std::string log = ReadText(absl::StrCat(options.out, "/console.log"));
   result.console = FindInConsole(log);
   const std::string stats = ReadText(absl::StrCat(options.out, "/lockdep_stats.txt"));
@@ -224,6 +265,9 @@ void RemoveOldResults(const LockdepVmOptions& options) {
                                     "lockdep_chains.txt", "lockdep_stats.txt", "System.map"};
   for (const MkfsCommand& mkfs : MkfsCommands()) {
     for (const char* end : {".json", ".err", ".status"}) names.push_back(absl::StrCat(mkfs.file_system, end));
+    for (const GuestProgram& program : options.programs) {
+      for (const char* end : {".out", ".status"}) names.push_back(absl::StrCat(mkfs.file_system, ".", program.name, end));
+    }
   }
   for (const std::string& name : names) unlink(absl::StrCat(options.out, "/", name).c_str());
 }
@@ -252,8 +296,8 @@ absl::Status CheckLockdepVm(const LockdepVmOptions& options) {
       return absl::InvalidArgumentError(
           absl::StrCat("no file system '", name, "' in the machine; it has ", absl::StrJoin(VmFileSystems(), ", ")));
     }
-    if (FindProgram(absl::StrCat("mkfs.", name)).empty()) {
-      return absl::UnavailableError(absl::StrCat("mkfs.", name, " is not installed; apt-get install ", mkfs->package));
+    if (FindProgram(mkfs->program).empty()) {
+      return absl::UnavailableError(absl::StrCat(mkfs->program, " is not installed; apt-get install ", mkfs->package));
     }
   }
   for (const auto& [program, package] : {std::pair{"qemu-system-x86_64", "qemu-system-x86"}, {"busybox", "busybox-static"},

@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bpf/vm/console_log.h"
+#include "bpf/vm/guest_program.h"
 
 namespace ordeal::bpf {
 
@@ -29,19 +30,28 @@ struct LockdepVmOptions {
   std::string kernel;   // bzImage, as ci/lockdep-kernel prints it; System.map lies beside it
   std::string program;  // a static `ordeal`
   std::vector<std::string> file_systems;
-  double time_s = 20;  // of the workload on each of them
+  double time_s = 20;  // of the workload, or of each program, on each of them
   uint64_t seed = 1;
   std::vector<std::string> fault_kinds;  // of VmFaultKinds()
   int fault_percent = 1;                 // of the attempts of the workload's processes
   std::string run_options;               // more words for `ordeal kernel run` inside
+  std::vector<GuestProgram> programs;    // run instead of the workload, one after the other
   double machine_time_max_s = 0;         // the machine is ended after so long; 0: what the rest should take, and as much again
   std::string out;                       // folder for the results; made if it is not there
+};
+
+// Of one program on one file system.
+struct VmProgramRun {
+  std::string file_system;
+  std::string program;
+  int exit_status = -1;  // 0: not reproduced, 1: reproduced, else: it could not be tried; -1: it did not come to its end
+  std::string output;    // of both its outputs
 };
 
 // Of one file system.
 struct VmFileSystemRun {
   std::string file_system;
-  int exit_status = -1;  // of `ordeal kernel run` inside; -1: it did not come to its end
+  int exit_status = -1;  // of `ordeal kernel run` inside, 0 after programs; -1: it did not come to its end
   std::string errors;    // what it or mount said
   std::string report;    // path of its JSON; empty: none
 };
@@ -49,6 +59,7 @@ struct VmFileSystemRun {
 struct LockdepVmResult {
   std::string release;  // "6.1.192-lockdep"; empty: the machine did not come to its end
   std::vector<VmFileSystemRun> runs;
+  std::vector<VmProgramRun> programs;
   std::vector<ConsoleFinding> console;
   bool lockdep_stayed_on = true;  // the kernel's validator turns itself off at its first report: what came later is missing
   double seconds = 0;
@@ -56,13 +67,14 @@ struct LockdepVmResult {
 
 // "failslab", "fail_page_alloc", "fail_make_request".
 const std::vector<std::string>& VmFaultKinds();
-// "xfs", "ext4", "btrfs", "gfs2", "ocfs2".
+// "xfs", "xfs-dax" (on persistent memory), "ext4", "btrfs", "gfs2", "ocfs2".
 const std::vector<std::string>& VmFileSystems();
 
 // Unavailable, with the reason and the remedy, where no such machine can run.
 absl::Status CheckLockdepVm(const LockdepVmOptions& options);
 
-// Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map, FS.json, FS.err.
+// Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map, FS.json, FS.err,
+// FS.PROGRAM.out.
 // Cancelled: interrupted by a signal, and everything was removed but what `out` has.
 absl::StatusOr<LockdepVmResult> RunLockdepVm(const LockdepVmOptions& options);
 

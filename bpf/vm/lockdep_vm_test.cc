@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bpf/lockdep_import.h"
+#include "bpf/program.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -53,6 +54,33 @@ TEST_F(LockdepVmTest, BringsBackTheLockOrdersOfTheFileSystems) {
   EXPECT_THAT(edges, Contains("&sb->s_type->i_mutex_key@xfs_fs_type -> mapping.invalidate_lock@xfs_fs_type"));
   EXPECT_THAT(edges, Contains("mapping.invalidate_lock@xfs_fs_type -> &xfs_nondir_ilock_class@xfs_nondir_ilock_class"));
   EXPECT_THAT(edges, Contains("sb_writers@gfs2_fs_type -> &sb->s_type->i_mutex_key@gfs2_fs_type"));
+}
+
+// Busybox is a static program that answers by the name it is called by: the pair, one that does not end, and one that looks around.
+TEST_F(LockdepVmTest, RunsProgramsInsteadOfTheWorkload) {
+  const std::string folder = out_ + ".programs";
+  std::filesystem::create_directory(folder);
+  for (const char* words : {"true", "false 1", "tail -f", "df -T"}) {
+    const std::string path = absl::StrCat(folder, "/", std::string(words).substr(0, std::string(words).find(' ')));
+    std::filesystem::copy_file(FindProgram("busybox"), path);
+    const auto program = ParseGuestProgram(absl::StrCat(folder, "/", words));
+    ASSERT_TRUE(program.ok()) << program.status();
+    options_.programs.push_back(*program);
+  }
+  options_.file_systems = {"ext4", "xfs-dax"};
+  const auto result = RunLockdepVm(options_);
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (const VmFileSystemRun& run : result->runs) EXPECT_EQ(run.exit_status, 0) << run.file_system << ": " << run.errors;
+  ASSERT_EQ(result->programs.size(), 8u);
+  for (size_t i = 0; i < 8; ++i) {
+    const VmProgramRun& run = result->programs[i];
+    EXPECT_EQ(run.file_system, options_.file_systems[i / 4]);
+    const int expected[] = {0, 1, -1, 0};
+    EXPECT_EQ(run.exit_status, expected[i % 4]) << run.file_system << " " << run.program << ": " << run.output;
+  }
+  EXPECT_THAT(result->programs[3].output, HasSubstr("ext4"));
+  EXPECT_THAT(result->programs[7].output, HasSubstr("/dev/pmem0"));
 }
 
 // The pair: a machine that is not given the time to finish is a finding with its log, and the call returns.

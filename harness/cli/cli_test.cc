@@ -81,6 +81,9 @@ TEST_F(CliTest, BadUsageIsOneLineAndExitStatusTwo) {
   ExpectUsageError({"kernel", "run", "--fs=fat"}, "use xfs, ext4, btrfs, gfs2 or ocfs2");
   ExpectUsageError({"kernel", "run", "--directory=none"}, "cannot use directory 'none'");
   ExpectUsageError({"kernel", "run", "--workload=none"}, "none: cannot open");
+  ExpectUsageError({"kernel", "run", "--vm-program=true"}, "--vm-program runs in the virtual machine; add --vm");
+  ExpectUsageError({"kernel", "run", "--vm", "--vm-program=none 1"}, "none: no such file");
+  ExpectUsageError({"kernel", "run", "--vm", "--vm-program=" + folder_}, "no such file");
   ExpectUsageError({"kernel", "record", "--pid=0"}, "--pid must be a whole number");
   ExpectUsageError({"kernel", "record", "--time=soon"}, "--time must be a duration");
   ExpectUsageError({"kernel", "record", "words", "--", "true"}, "'words' stands before '--'");

@@ -35,6 +35,7 @@ struct KernelArguments {
   std::string out;
   std::string kernel;  // of --vm
   std::string vm_faults;
+  std::vector<std::string> vm_programs;
   bool vm = false;
   std::string workload;
   std::string hang = "30s";
@@ -108,6 +109,9 @@ int RunKernel(const KernelArguments& arguments) {
 }
 
 int RunHereOrInVm(const KernelArguments& arguments) {
+  if (!arguments.vm && !arguments.vm_programs.empty()) {
+    return Fail(absl::InvalidArgumentError("--vm-program runs in the virtual machine; add --vm"));
+  }
   if (!arguments.vm) return RunKernel(arguments);
   return RunKernelVm({.file_systems = arguments.filesystem,
                       .seed = arguments.seed,
@@ -115,6 +119,7 @@ int RunHereOrInVm(const KernelArguments& arguments) {
                       .kernel = arguments.kernel,
                       .faults = arguments.vm_faults,
                       .out = arguments.out,
+                      .programs = arguments.vm_programs,
                       .json = arguments.json});
 }
 
@@ -144,9 +149,15 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   run->add_flag("--no-perturb", arguments->no_perturb, "Leave scheduling and copies alone");
   run->add_flag("--no-record", arguments->no_record, "Only the workload, to see what recording costs");
   run->add_flag("--json", arguments->json, "Print JSON");
-  run->add_flag("--vm", arguments->vm, "On the lockdep kernel in a virtual machine; --fs is a list: xfs,ext4,gfs2,ocfs2,btrfs");
+  run->add_flag("--vm", arguments->vm,
+                "On the lockdep kernel in a virtual machine; --fs: a list of xfs, xfs-dax, ext4, gfs2, ocfs2, btrfs");
   run->add_option("--kernel", arguments->kernel, "With --vm: its kernel; what ci/lockdep-kernel built when left out");
   run->add_option("--vm-faults", arguments->vm_faults, "With --vm: failslab, fail_page_alloc, fail_make_request");
+  run->add_option("--vm-program", arguments->vm_programs,
+                  "With --vm: instead of the workload, run 'FILE DIRECTORY [ARGUMENT...]' on each file system: a static program, "
+                  "for at most --time. It exits with 1 if it reproduced what it is for, with 0 if not")
+      ->allow_extra_args(false)
+      ->type_name("'FILE [ARGUMENT...]'");
   run->callback([arguments, command] { *command = [arguments] { return RunHereOrInVm(*arguments); }; });
 
   AddKernelRecordCommand(kernel, hooks.program, command);

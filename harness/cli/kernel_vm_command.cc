@@ -62,6 +62,15 @@ absl::StatusOr<bpf::LockdepVmOptions> Options(const KernelVmArguments& arguments
           absl::StrCat("--vm-faults: no fault '", kind, "' in the kernel; it has ", absl::StrJoin(known, ", ")));
     }
   }
+  for (const std::string& words : arguments.programs) {
+    ASSIGN_OR_RETURN(bpf::GuestProgram program, bpf::ParseGuestProgram(words));
+    for (const bpf::GuestProgram& other : options.programs) {
+      if (other.name == program.name) {
+        return absl::InvalidArgumentError(absl::StrCat("--vm-program: two programs with the name ", program.name));
+      }
+    }
+    options.programs.push_back(std::move(program));
+  }
   options.out = arguments.out.empty() ? "ordeal-vm" : arguments.out;
   options.run_options = "--no-record --json";
   return options;
@@ -69,11 +78,36 @@ absl::StatusOr<bpf::LockdepVmOptions> Options(const KernelVmArguments& arguments
 
 bool Failed(const bpf::VmFileSystemRun& run) { return run.exit_status != kExitQuiet; }
 
+// "reproduced" and its like, of a program's exit status.
+std::string Verdict(const bpf::VmProgramRun& run) {
+  switch (run.exit_status) {
+    case 0: return "not reproduced";
+    case 1: return "reproduced";
+    case -1: return "did not come to its end";
+    default: return absl::StrCat("could not be tried (exit status ", run.exit_status, ")");
+  }
+}
+
+// What a run with programs says of the kernel: findings if something was reproduced, or a program did not end.
+int ProgramsStatus(const std::vector<bpf::VmProgramRun>& programs) {
+  int status = kExitQuiet;
+  for (const bpf::VmProgramRun& run : programs) {
+    if (run.exit_status == 1 || run.exit_status == -1) return kExitFindings;
+    if (run.exit_status != 0) status = kExitCannot;
+  }
+  return status;
+}
+
 ordered_json ToJson(const bpf::LockdepVmOptions& options, const bpf::LockdepVmResult& result) {
   ordered_json runs = ordered_json::array();
   for (const bpf::VmFileSystemRun& run : result.runs) {
     runs.push_back({{"filesystem", run.file_system}, {"exit_status", run.exit_status}, {"errors", run.errors},
                     {"report", run.report}});
+  }
+  ordered_json programs = ordered_json::array();
+  for (const bpf::VmProgramRun& run : result.programs) {
+    programs.push_back({{"filesystem", run.file_system}, {"program", run.program}, {"exit_status", run.exit_status},
+                        {"verdict", Verdict(run)}, {"output", run.output}});
   }
   ordered_json console = ordered_json::array();
   for (const bpf::ConsoleFinding& finding : result.console) {
@@ -81,7 +115,7 @@ ordered_json ToJson(const bpf::LockdepVmOptions& options, const bpf::LockdepVmRe
                        {"text", finding.text}});
   }
   return {{"kernel", result.release}, {"seconds", result.seconds}, {"lockdep_stayed_on", result.lockdep_stayed_on},
-          {"out", options.out}, {"runs", std::move(runs)}, {"console", std::move(console)}};
+          {"out", options.out}, {"runs", std::move(runs)}, {"programs", std::move(programs)}, {"console", std::move(console)}};
 }
 
 std::string ToText(const bpf::LockdepVmOptions& options, const bpf::LockdepVmResult& result) {
@@ -90,7 +124,14 @@ std::string ToText(const bpf::LockdepVmOptions& options, const bpf::LockdepVmRes
     absl::StrAppendFormat(&text, "  %-6s %s\n", run.file_system,
                           run.exit_status == -1 ? "did not come to its end"
                           : Failed(run)         ? absl::StrCat("exit status ", run.exit_status, ": ", run.errors)
+                          : run.report.empty()  ? "done"
                                                 : absl::StrCat("done, ", run.report));
+  }
+  for (const bpf::VmProgramRun& run : result.programs) {
+    absl::StrAppendFormat(&text, "  %-6s %s: %s\n", run.file_system, run.program, Verdict(run));
+    for (const absl::string_view line : absl::StrSplit(run.output, '\n', absl::SkipEmpty())) {
+      absl::StrAppend(&text, "         ", line, "\n");
+    }
   }
   for (const bpf::ConsoleFinding& finding : result.console) {
     absl::StrAppendFormat(&text, "\nFOUND %s: %s (%d times, console.log:%d)\n%s\n", finding.kind, finding.title, finding.times,
@@ -117,7 +158,7 @@ int RunKernelVm(const KernelVmArguments& arguments) {
           : ToText(*options, *result);
   std::fwrite(text.data(), 1, text.size(), stdout);
   const bool failed = std::any_of(result->runs.begin(), result->runs.end(), Failed);
-  return failed || !result->console.empty() ? kExitFindings : kExitQuiet;
+  return failed || !result->console.empty() ? kExitFindings : ProgramsStatus(result->programs);
 }
 
 }  // namespace ordeal

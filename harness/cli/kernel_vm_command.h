@@ -6,6 +6,7 @@
 #define ORDEAL_HARNESS_CLI_KERNEL_VM_COMMAND_H_
 
 #include <string>
+#include <vector>
 
 namespace ordeal {
 
@@ -17,6 +18,7 @@ struct KernelVmArguments {
   std::string kernel;   // empty: the newest that ci/lockdep-kernel has built
   std::string faults;   // "failslab,fail_page_alloc"; empty: none
   std::string out;      // empty: "ordeal-vm"
+  std::vector<std::string> programs;  // each: FILE [ARGUMENT...]; run instead of the workload
   bool json = false;
 };
 
