@@ -67,7 +67,7 @@ TEST_F(LockdepVmTest, RunsProgramsInsteadOfTheWorkload) {
     ASSERT_TRUE(program.ok()) << program.status();
     options_.programs.push_back(*program);
   }
-  options_.file_systems = {"ext4", "xfs-dax"};
+  options_.file_systems = {"ext4", "xfs"};
   const auto result = RunLockdepVm(options_);
   std::filesystem::remove_all(folder);
   ASSERT_TRUE(result.ok()) << result.status();
@@ -80,7 +80,7 @@ TEST_F(LockdepVmTest, RunsProgramsInsteadOfTheWorkload) {
     EXPECT_EQ(run.exit_status, expected[i % 4]) << run.file_system << " " << run.program << ": " << run.output;
   }
   EXPECT_THAT(result->programs[3].output, HasSubstr("ext4"));
-  EXPECT_THAT(result->programs[7].output, HasSubstr("/dev/pmem0"));
+  EXPECT_THAT(result->programs[7].output, HasSubstr("/dev/vdb"));
 }
 
 // The pair: a machine that is not given the time to finish is a finding with its log, and the call returns.

@@ -1,6 +1,6 @@
 /* A write that the kernel cuts short shows freed memory: bytes of a page that nobody has written or zeroed can be read from the file.
  *
- * usage: cc -static -O1 -o iomap-short-write iomap-short-write.c && ./iomap-short-write DIRECTORY-ON-XFS
+ * usage: cc -static -O1 -o iomap-short-write iomap-short-write.c && ./iomap-short-write DIRECTORY-ON-XFS [RUNS]
  * exit status: 1 freed memory showed, 0 it did not, 3 it cannot be tried here
  *
  * No privileges. To recognise what it reads, the program fills memory of its own with a mark and gives it back first. Then it
@@ -16,12 +16,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { kPage = 4096, kMapped = 2048, kAsked = 3072, kRuns = 100, kMark = 'S' };
-static const size_t kMarkedBytes = 64u << 20;
+enum { kPage = 4096, kMapped = 2048, kAsked = 3072, kMark = 'S' };
+static const size_t kMarkedBytes = 8u << 20;
 
 static int Cannot(const char* what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -53,19 +54,20 @@ static int Run(int fd, int* marked) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2 || chdir(argv[1]) != 0) return Cannot("usage: iomap-short-write DIRECTORY");
+  if (argc < 2 || chdir(argv[1]) != 0) return Cannot("usage: iomap-short-write DIRECTORY [RUNS]");
+  const int asked = argc > 2 ? atoi(argv[2]) : 100;
   const int fd = open("iomap-short-write", O_RDWR | O_CREAT | O_EXCL, 0600);
   unlink("iomap-short-write");
   if (fd < 0) return Cannot("open");
   int runs = 0;
   int wrong = 0;
   int marked = 0;
-  for (int i = 0; i < kRuns; ++i) {
+  for (int i = 0; i < asked; ++i) {
     const int bytes = Run(fd, &marked);
     if (bytes < 0) return Cannot("run");
     wrong += bytes;
     runs += bytes > 0;
   }
-  printf("%d of %d runs show bytes that nobody wrote: %d, of them %d of memory that was freed\n", runs, kRuns, wrong, marked);
+  printf("%d of %d runs show bytes that nobody wrote: %d, of them %d of memory that was freed\n", runs, asked, wrong, marked);
   return wrong > 0;
 }
