@@ -30,7 +30,7 @@ inline constexpr uint32_t kFormatVersion = 1;
 // point (or a scheduling point) added, removed, moved or renumbered; the order of tasks or objects created by a scenario;
 // what an option of a choice stands for. A replay refuses entries of other semantics instead of drifting, and CHANGELOG.md
 // marks the change **breaks schedules**. `corpora/` is then recorded anew (corpora/README.md).
-inline constexpr uint32_t kSemanticsVersion = 3;
+inline constexpr uint32_t kSemanticsVersion = 4;
 
 inline constexpr int64_t kCorpusFileBytesMax = 64 << 20;
 
