@@ -11,6 +11,11 @@ KernelSymbols KernelSymbols::Load() {
   return Parse(kallsyms);
 }
 
+KernelSymbols KernelSymbols::LoadObjects() {
+  std::ifstream kallsyms("/proc/kallsyms");
+  return ParseObjects(kallsyms);
+}
+
 KernelSymbols KernelSymbols::Parse(std::istream& kallsyms) { return ParseTypes(kallsyms, "tTwW"); }
 KernelSymbols KernelSymbols::ParseObjects(std::istream& kallsyms) { return ParseTypes(kallsyms, "bBdDrRvV"); }
 

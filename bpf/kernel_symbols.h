@@ -19,7 +19,8 @@ namespace ordeal::bpf {
 
 class KernelSymbols {
  public:
-  static KernelSymbols Load();
+  static KernelSymbols Load();         // functions of the running kernel
+  static KernelSymbols LoadObjects();  // its variables
   static KernelSymbols Parse(std::istream& kallsyms);         // functions
   static KernelSymbols ParseObjects(std::istream& kallsyms);  // variables
   // Without the compiler's suffixes (".isra.0"), so that two builds of a kernel compare.

@@ -4,13 +4,14 @@
 //
 // Attaches: tp_btf xfs_ilock, xfs_ilock_nowait, xfs_ilock_demote, xfs_iunlock; mmap_lock_start_locking,
 //           mmap_lock_acquire_returned, mmap_lock_released; contention_begin, contention_end; mm_filemap_add_to_page_cache,
-//           mm_filemap_delete_from_page_cache; sched_process_fork, sched_process_exec, sched_process_exit.
+//           mm_filemap_delete_from_page_cache; sched_process_fork, sched_process_exec, sched_process_exit, sched_process_free.
 //           With lock debugging, instead of the first seven: lock_acquire, lock_release, lock_contended, lock_acquired.
 //           What a kernel lacks is not loaded (lock_order_probe.cc).
 // Output:   hash maps `edges`, `waits`, `mmap_sites`, arrays `nodes`, `counters`, `page_findings`, stacks: lock_order_record.h.
 //           Nothing is streamed, so a busy machine loses nothing; what does not fit is counted.
 // Loses:    see ordeal_counter: each way has a number, reported even when it is 0.
-// Needs:    kernel >= 5.12 (task storage, pointers as arguments of global functions), BTF; no vmlinux.h.
+// Needs:    kernel >= 5.12 (task storage, pointers as arguments of global functions), BTF; no vmlinux.h. With lock debugging one
+//           that does not run a program within itself (6.1.x; upstream 6.2): its own locks are events.
 //
 // What the events mean: xfs_ilock fires before it blocks, which is when an order is decided anyway. xfs_ilock_nowait
 // fires before its outcome is known. mmap_lock_start_locking fires for trylocks, too. The VFS takes some IOLOCKs and
@@ -171,8 +172,9 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   __u32 process = (__u32)parent->tgid, born = (__u32)child->tgid;
   __u8 yes = 1;
-  if (process == born || !bpf_map_lookup_elem(&processes, &process)) return 0;
+  if (process == born || !bpf_map_lookup_elem(&processes, &process) || !enter()) return 0;
   if (bpf_map_update_elem(&processes, &born, &yes, BPF_ANY)) count(ORDEAL_PROCESSES_LOST);
+  leave();
   return 0;
 }
 
@@ -187,7 +189,9 @@ int BPF_PROG(on_exec, struct task_struct *task) {
     if (comm[i] != comm_wanted[i]) return 0;
     if (!comm[i]) break;
   }
+  if (!enter()) return 0;
   if (bpf_map_update_elem(&processes, &process, &yes, BPF_ANY)) count(ORDEAL_PROCESSES_LOST);
+  leave();
   return 0;
 }
 
@@ -196,50 +200,88 @@ int BPF_PROG(on_exit, struct task_struct *task) {
   struct task_state *state = state_of_current(0);
   __u32 process = (__u32)task->tgid;
   if (state && state->used) {
+    __u64 held = 0;
     for (__u32 i = 0; i < ORDEAL_HELD_MAX; i++) {
       // mmap_lock: an address space is taken down after this event on some kernels.
-      if (((state->used >> i) & 1) && !state->held[i].tentative) count(ORDEAL_HELD_AT_EXIT);
+      if (((state->used >> i) & 1) && !state->held[i].tentative) held++;
     }
+    count_n(ORDEAL_HELD_AT_EXIT, held);
   }
-  if (task->signal->live.counter == 0) bpf_map_delete_elem(&processes, &process);
+  if (task->signal->live.counter == 0 && enter()) {
+    bpf_map_delete_elem(&processes, &process);
+    leave();
+  }
   return 0;
 }
 
 // --- kernels with lock debugging ---
 
+// A static lock has no key before its first use: lockdep takes its address then.
+static __always_inline __u64 key_of(struct lockdep_map *lock, __u64 address) {
+  __u64 key = (__u64)lock->key;
+  return key ? key : address;
+}
+
 SEC("tp_btf/lock_acquire")
 int BPF_PROG(on_lock_acquires, struct lockdep_map *lock, unsigned int subclass, int trylock, int read, int check,
              struct lockdep_map *next_lock, unsigned long caller) {
-  struct task_state *state = left_out_of_interrupt() ? 0 : state_of_event();
-  if (!state) return 0;
-  struct lock_event event = {.map = ADDRESS_OF(state, lock),
-                             .key = (__u64)lock->key,
-                             .name = (__u64)lock->name,
-                             .caller = caller,
-                             .subclass = subclass,
-                             .mode = read == 0 ? ORDEAL_EXCLUSIVE : read == 1 ? ORDEAL_SHARED : ORDEAL_RECURSIVE,
-                             .trylock = trylock != 0,
-                             .unchecked = check == 0,
-                             .nested = next_lock != 0};
-  return on_lock_acquire(ctx, state, &event);
+  if (!recording || left_out_of_interrupt() || !enter()) return 0;
+  struct task_state *state = state_of_event();
+  if (state) {
+    struct lock_event event = {.map = ADDRESS_OF(state, lock),
+                               .name = (__u64)lock->name,
+                               .caller = caller,
+                               .subclass = subclass,
+                               .mode = read == 0 ? ORDEAL_EXCLUSIVE : read == 1 ? ORDEAL_SHARED : ORDEAL_RECURSIVE,
+                               .trylock = trylock != 0,
+                               .nested = next_lock != 0};
+    event.key = key_of(lock, event.map);
+    event.unchecked = check == 0 || event.key == (__u64)&__lockdep_no_validate__;
+    on_lock_acquire(ctx, state, &event);
+  }
+  leave();
+  return 0;
 }
 
 SEC("tp_btf/lock_release")
 int BPF_PROG(on_lock_releases, struct lockdep_map *lock) {
-  struct task_state *state = left_out_of_interrupt() ? 0 : state_of_event();
-  return state ? on_lock_release(ctx, state, ADDRESS_OF(state, lock)) : 0;
+  if (!recording || left_out_of_interrupt() || !enter()) return 0;
+  struct task_state *state = state_of_event();
+  if (state) {
+    __u64 address = ADDRESS_OF(state, lock);
+    on_lock_release(ctx, state, address, key_of(lock, address));
+  }
+  leave();
+  return 0;
 }
 
 SEC("tp_btf/lock_contended")
 int BPF_PROG(on_lock_contends, struct lockdep_map *lock) {
-  struct task_state *state = in_interrupt() ? 0 : selected_state();
-  return state ? on_lock_contended(state, ADDRESS_OF(state, lock)) : 0;
+  if (!recording || in_interrupt() || !enter()) return 0;
+  struct task_state *state = selected_state();
+  if (state) on_lock_contended(state, ADDRESS_OF(state, lock));
+  leave();
+  return 0;
 }
 
 SEC("tp_btf/lock_acquired")
 int BPF_PROG(on_lock_is_acquired, struct lockdep_map *lock) {
-  struct task_state *state = in_interrupt() ? 0 : state_of_current(0);
-  return state ? on_lock_acquired(state, ADDRESS_OF(state, lock)) : 0;
+  if (!recording || in_interrupt() || !enter()) return 0;
+  struct task_state *state = state_of_current(0);
+  if (state) on_lock_acquired(state, ADDRESS_OF(state, lock));
+  leave();
+  return 0;
+}
+
+// The memory of a task is used again: what is known of it goes first. May come in an interrupt of another program.
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free, struct task_struct *task) {
+  __u64 address = (__u64)task;
+  if (!lock_events_wanted) return 0;
+  int entered = enter();
+  bpf_map_delete_elem(&lock_tasks, &address);
+  if (entered) leave();
+  return 0;
 }
 
 // --- tests ---
@@ -277,7 +319,7 @@ int drive(__u64 *arguments) {
     case ORDEAL_DRIVE_WAIT_BEGINS: return on_contention_begin(arguments, arguments[1], (__u32)arguments[3]);
     case ORDEAL_DRIVE_WAIT_ENDS: return on_contention_end(arguments[1], (int)arguments[3]);
     case ORDEAL_DRIVE_LOCK_ACQUIRE: return on_lock_acquire(arguments, state, &lock);
-    case ORDEAL_DRIVE_LOCK_RELEASE: return on_lock_release(arguments, state, arguments[1]);
+    case ORDEAL_DRIVE_LOCK_RELEASE: return on_lock_release(arguments, state, arguments[1], arguments[2]);
     case ORDEAL_DRIVE_LOCK_CONTENDED: return on_lock_contended(state, arguments[1]);
     case ORDEAL_DRIVE_LOCK_ACQUIRED: return on_lock_acquired(state, arguments[1]);
   }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
+#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -21,7 +22,33 @@
 namespace ordeal::bpf {
 namespace {
 
-int PrintNothing(libbpf_print_level, const char*, va_list) { return 0; }
+constexpr size_t kLibraryLogBytes = 1 << 20;  // of one message
+constexpr size_t kLogShown = 3000;
+// With lock events.
+constexpr uint32_t kLockTasksMax = 4096;
+constexpr uint32_t kLockEdgesMax = 32768;
+constexpr uint32_t kLockStacksMax = 65536;
+constexpr uint32_t kLockWaitsMax = 8192;
+
+// What libbpf said last: with a refusal, the end of the verifier's log. Of one load at a time.
+std::string& LibraryLog() {
+  static std::string* const log = new std::string;
+  return *log;
+}
+
+int KeepWarnings(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  std::string text(kLibraryLogBytes, '\0');
+  const int length = vsnprintf(text.data(), text.size(), format, arguments);
+  text.resize(std::min(static_cast<size_t>(std::max(length, 0)), text.size() - 1));
+  LibraryLog() += text;
+  return 0;
+}
+
+std::string EndOfLibraryLog() {
+  const std::string& log = LibraryLog();
+  return log.substr(log.size() > kLogShown ? log.find('\n', log.size() - kLogShown) + 1 : 0);
+}
 
 absl::Status Unavailable(const std::string& what, int error) {
   return absl::UnavailableError(absl::StrCat(what, ": ", strerror(error)));
@@ -34,7 +61,8 @@ absl::Status LoadError(int error) {
     return Unavailable("cannot load the eBPF programs (they need CAP_BPF, CAP_PERFMON and BTF)", error);
   }
   return absl::InternalError(absl::StrCat("the kernel's verifier refuses the eBPF programs: ", strerror(error),
-                                          "; a fault of this program: report it with the kernel's version"));
+                                          "; a fault of this program: report it with the kernel's version and this:\n",
+                                          EndOfLibraryLog()));
 }
 
 // The programs that need one another, and what is not seen without them.
@@ -124,6 +152,14 @@ absl::Status LockOrderProbe::ChooseSources() {
   return absl::UnavailableError(absl::StrCat("this kernel shows no lock: ", absl::StrJoin(notes_, "; ")));
 }
 
+// Hundreds of classes, of which any may be held with any, in each of the machine's tasks.
+void LockOrderProbe::MakeRoomForLockEvents() {
+  bpf_map__set_max_entries(skeleton_->maps.lock_tasks, kLockTasksMax);
+  bpf_map__set_max_entries(skeleton_->maps.edges, kLockEdgesMax);
+  bpf_map__set_max_entries(skeleton_->maps.stacks, kLockStacksMax);
+  bpf_map__set_max_entries(skeleton_->maps.waits, kLockWaitsMax);
+}
+
 absl::Status LockOrderProbe::Configure() {
   skeleton_->rodata->device_wanted = options_.kernel_device;
   skeleton_->rodata->processes_wanted = options_.chosen_processes;
@@ -131,6 +167,11 @@ absl::Status LockOrderProbe::Configure() {
   char* comm = const_cast<char*>(reinterpret_cast<const volatile char*>(skeleton_->rodata->comm_wanted));
   strncpy(comm, options_.comm.c_str(), sizeof(skeleton_->rodata->comm_wanted) - 1);
   RETURN_IF_ERROR(ChooseSources());
+  if (has_lock_events_ && options_.kernel_device != 0) {
+    // They do not say whose file system's a lock is, and write-back and the file system's workers take them as well.
+    skeleton_->rodata->device_wanted = 0;
+    skeleton_->rodata->processes_wanted = 0;
+  }
   if (options_.drive) {
     skeleton_->rodata->invalidate_map_offset = options_.drive_lock_events ? ORDEAL_DRIVE_INVALIDATE_MAP : 0;
     skeleton_->rodata->iolock_map_offset = options_.drive_lock_events ? ORDEAL_DRIVE_IOLOCK_MAP : 0;
@@ -141,6 +182,9 @@ absl::Status LockOrderProbe::Configure() {
     if (drives || options_.drive) bpf_program__set_autoload(program, drives && options_.drive);
   }
   if (has_lock_events_ || options_.drive) bpf_map__set_max_entries(skeleton_->maps.nodes, ORDEAL_ALL_NODES);
+  const bool lock_events = options_.drive ? options_.drive_lock_events : has_lock_events_;
+  skeleton_->rodata->lock_events_wanted = lock_events;
+  if (lock_events) MakeRoomForLockEvents();
   return absl::OkStatus();
 }
 
@@ -159,7 +203,8 @@ void LockOrderProbe::LoadPageLockWaits() {
 }
 
 absl::StatusOr<std::unique_ptr<LockOrderProbe>> LockOrderProbe::Load(const ProbeOptions& options) {
-  libbpf_set_print(PrintNothing);
+  libbpf_set_print(KeepWarnings);
+  LibraryLog().clear();
   if (options.comm.size() >= sizeof(lock_order_probe::rodata->comm_wanted)) {
     return absl::InvalidArgumentError(
         absl::StrCat("--comm=", options.comm, ": the kernel keeps 15 characters of a command's name"));
@@ -196,10 +241,12 @@ absl::Status LockOrderProbe::Attach() {
   if (const int error = lock_order_probe__attach(skeleton_); error != 0) {
     return Unavailable("cannot attach the eBPF programs to the tracepoints", -error);
   }
+  skeleton_->bss->recording = 1;
   return absl::OkStatus();
 }
 
 void LockOrderProbe::Detach() {
+  skeleton_->bss->recording = 0;
   if (page_locks_ != nullptr) page_lock_probe__detach(page_locks_);
   lock_order_probe__detach(skeleton_);
 }
@@ -220,6 +267,7 @@ absl::StatusOr<Recording> LockOrderProbe::ReadAll(const std::string& source) con
                     .page_findings = bpf_map__fd(skeleton_->maps.page_findings),
                     .named_classes = bpf_map__fd(skeleton_->maps.named_classes),
                     .counters = bpf_map__fd(skeleton_->maps.counters),
+                    .lock_events = has_lock_events_,
                     .page_findings_count = skeleton_->bss->page_findings_count};
   if (page_locks_ != nullptr) maps.page_lock_waits = bpf_map__fd(page_locks_->maps.waits);
   bpf_program* program = nullptr;

@@ -41,6 +41,7 @@ uint32_t KernelDevice(dev_t device);
 
 // Whose events are recorded. XFS events: of the device, by any task; without a device, of the chosen processes. Other events:
 // of the chosen processes; without any choice of processes, of tasks that have used the device; without both, of all tasks.
+// With lock debugging and a device: of all tasks, whatever else is chosen.
 struct ProbeOptions {
   uint32_t kernel_device = 0;     // KernelDevice(); 0: all
   bool chosen_processes = false;  // those of AddProcess and what they fork
@@ -79,6 +80,7 @@ class LockOrderProbe {
   LockOrderProbe(lock_order_probe* skeleton, const ProbeOptions& options) : skeleton_(skeleton), options_(options) {}
   absl::Status ChooseSources();
   absl::Status Configure();
+  void MakeRoomForLockEvents();
   void LoadPageLockWaits();
 
   lock_order_probe* const skeleton_;

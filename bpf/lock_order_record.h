@@ -22,7 +22,7 @@ enum ordeal_lock_class {
   ORDEAL_DIR_ILOCK = 6,
   ORDEAL_LOCK_CLASSES = 7,
   ORDEAL_FIRST_NAMED_CLASS = 8, /* from here on: classes of lock events, named by their lockdep map */
-  ORDEAL_NAMED_CLASSES_MAX = 1024,
+  ORDEAL_NAMED_CLASSES_MAX = 2048,
 };
 
 enum ordeal_lock_mode { ORDEAL_EXCLUSIVE = 0, ORDEAL_SHARED = 1, ORDEAL_RECURSIVE = 2 };
@@ -151,6 +151,7 @@ struct ordeal_named_class {
   char name[ORDEAL_NAME_BYTES];
 };
 #define ORDEAL_IS_INVALIDATE_LOCK 1
+#define ORDEAL_IS_UNCHECKED 2 /* by lockdep either (RCU's): no order */
 
 /* A page that was added while the invalidate lock was held exclusively by another task. */
 struct ordeal_page_finding {
@@ -202,7 +203,8 @@ enum ordeal_counter {
   ORDEAL_CLASSES_LOST = 30,         /* more lock classes than ORDEAL_NAMED_CLASSES_MAX */
   ORDEAL_IN_INTERRUPT = 31,         /* locks taken in interrupts: another context, left out */
   ORDEAL_PROCESSES_LOST = 32,       /* no room to follow a new process */
-  ORDEAL_COUNTERS = 33,
+  ORDEAL_UNCHECKED_LEFT_OUT = 33,   /* locks that lockdep does not check */
+  ORDEAL_COUNTERS = 34,
 };
 
 struct ordeal_lock_part {

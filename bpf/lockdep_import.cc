@@ -39,11 +39,17 @@ absl::StatusOr<lockdep::OrderGraph> ImportLockdep(const LockdepFiles& files) {
         absl::StrCat(files.symbols, " cannot be read; name the kernel's System.map, or leave --symbols out"));
   }
   const KernelSymbols symbols = KernelSymbols::ParseObjects(list);
-  const auto symbol_of = [&](uint64_t address) {
-    const std::string symbol = symbols.Name(address);
-    return SaysSomething(symbol) ? symbol : std::string();
-  };
+  const auto symbol_of = [&](uint64_t address) { return ClassSymbol(symbols, address); };
   return lockdep::OrderGraphFromProc(graph, chains ? &*chains : nullptr, files.source, symbol_of);
+}
+
+std::string ClassSymbol(const KernelSymbols& objects, uint64_t key) {
+  const std::string symbol = objects.Name(key);
+  return SaysSomething(symbol) ? symbol : std::string();
+}
+
+std::string VmRecord(const std::string& folder, const std::string& file_system) {
+  return IfThere(std::filesystem::path(folder) / (file_system + ".record.txtpb"));
 }
 
 absl::StatusOr<lockdep::OrderGraph> ImportVmResults(const std::string& folder) {

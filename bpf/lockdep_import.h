@@ -9,9 +9,11 @@
 #ifndef ORDEAL_BPF_LOCKDEP_IMPORT_H_
 #define ORDEAL_BPF_LOCKDEP_IMPORT_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "bpf/kernel_symbols.h"
 #include "lockdep/report/order_graph.h"
 
 namespace ordeal::bpf {
@@ -26,8 +28,13 @@ struct LockdepFiles {
 // InvalidArgument: "FILE:LINE: what is wrong; what to do". NotFound and the like name the remedy.
 absl::StatusOr<lockdep::OrderGraph> ImportLockdep(const LockdepFiles& files);
 
+// The variable that holds the key of a lock class, by which classes of one name are told apart; "" if its name says nothing.
+std::string ClassSymbol(const KernelSymbols& objects, uint64_t key);
+
 // From the folder that RunLockdepVm has filled.
 absl::StatusOr<lockdep::OrderGraph> ImportVmResults(const std::string& folder);
+// Where such a folder has what eBPF recorded on that file system; "" if it has none.
+std::string VmRecord(const std::string& folder, const std::string& file_system);
 
 }  // namespace ordeal::bpf
 

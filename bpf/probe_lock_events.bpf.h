@@ -3,7 +3,8 @@
 //
 // lock_acquire comes before the wait of what waits, and after the success of a trylock; lock_release before the release.
 // A class is a key; the name that its locks print is read when the key is first seen. Locks taken in interrupts belong to
-// another context than the task that was interrupted, and are left out.
+// another context than the task that was interrupted, and are left out. So are those that lockdep does not check: RCU's, which
+// the kernel also takes around each of our programs.
 #ifndef ORDEAL_BPF_PROBE_LOCK_EVENTS_BPF_H_
 #define ORDEAL_BPF_PROBE_LOCK_EVENTS_BPF_H_
 
@@ -22,6 +23,8 @@ struct pcpu_hot {
 } FIELDS_WE_READ;
 extern const int __preempt_count __ksym __weak;
 extern const struct pcpu_hot pcpu_hot __ksym __weak;
+// The key of locks that are not to be checked.
+extern const void __lockdep_no_validate__ __ksym __weak;
 #define IN_INTERRUPT 0x00ff0100  // NMI, hard interrupt, softirq being served
 
 static __always_inline int in_interrupt(void) {
@@ -45,6 +48,10 @@ struct {
 } named_classes SEC(".maps");
 
 __u32 named_classes_count = 0;
+
+// Set while all programs are attached. They are attached one after the other: a lock that is acquired in between, with its release not
+// seen, would be held for ever.
+__u32 recording = 0;
 
 struct lock_event {
   __u64 map;  // address of the lockdep map
@@ -83,7 +90,7 @@ __noinline int register_class(const struct lock_event *event) {
   } else {
     bpf_probe_read_kernel_str(made.name, sizeof(made.name), (const void *)event->name);
   }
-  made.traits = is_invalidate_lock(made.name) ? ORDEAL_IS_INVALIDATE_LOCK : 0;
+  made.traits = event->unchecked ? ORDEAL_IS_UNCHECKED : is_invalidate_lock(made.name) ? ORDEAL_IS_INVALIDATE_LOCK : 0;
   bpf_map_update_elem(&named_classes, &key, &made, BPF_NOEXIST);
   return 0;
 }
@@ -108,13 +115,16 @@ static void show_if_held(struct task_state *state) {
 static __always_inline int on_lock_acquire(void *ctx, struct task_state *state, const struct lock_event *event) {
   struct ordeal_named_class *named = class_of(event);
   if (!named) return 0;
+  if (event->unchecked) {
+    count(ORDEAL_UNCHECKED_LEFT_OUT);
+    return 0;
+  }
   show_if_held(state);
   __u32 subclass = event->subclass < ORDEAL_SUBCLASSES ? event->subclass : ORDEAL_SUBCLASSES - 1;
   struct acquisition lock = {.object = event->map,
                              .caller = event->caller,
                              .node = ordeal_node(named->id, subclass, event->mode),
                              .orders = !event->trylock,
-                             .unchecked = event->unchecked,
                              .nested = event->nested};
   push(state, &lock);
   if ((named->traits & ORDEAL_IS_INVALIDATE_LOCK) && event->mode == ORDEAL_EXCLUSIVE && invalidate_map_offset) {
@@ -125,11 +135,13 @@ static __always_inline int on_lock_acquire(void *ctx, struct task_state *state, 
   return 0;
 }
 
-static __always_inline int on_lock_release(void *ctx, struct task_state *state, __u64 map) {
+// `key`: of the lock's class.
+static __always_inline int on_lock_release(void *ctx, struct task_state *state, __u64 map, __u64 key) {
   show_if_held(state);
   int at = find_held(state, map, 0);
   if (at < 0 || at >= ORDEAL_HELD_MAX) {
-    count(ORDEAL_RELEASE_OF_EARLIER);
+    struct ordeal_named_class *named = bpf_map_lookup_elem(&named_classes, &key);
+    if (!named || !(named->traits & ORDEAL_IS_UNCHECKED)) count(ORDEAL_RELEASE_OF_EARLIER);
     return 0;
   }
   release_slot(state, (__u32)at);

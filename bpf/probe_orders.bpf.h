@@ -15,8 +15,8 @@ struct acquisition {
   __u32 to_stack;  // 1 + stack, for mmap_lock
   __u8 tentative;
   __u8 orders;     // it waits: edges lead into it
-  __u8 unchecked;  // no edges from or into it
   __u8 nested;     // in a lock that orders its own class
+  __u8 unused;
   __u32 zero;
 };
 
@@ -66,8 +66,10 @@ static __always_inline struct ordeal_edge_value *make_edge(const struct ordeal_e
   return bpf_map_lookup_elem(&edges, key);
 }
 
-__noinline int add_edge(struct task_state *state, const struct ordeal_edge_key *key, const struct sighting *seen) {
-  if (!state || !key || !seen) return 0;
+__noinline int add_edge(struct task_state *state, const struct ordeal_edge_key *wanted, const struct sighting *seen) {
+  if (!state || !wanted || !seen) return 0;
+  // An argument of a global function is no key of a map before 6.2.
+  const struct ordeal_edge_key copy = *wanted, *key = &copy;
   struct ordeal_edge_value *value = find_edge(key);
   if (!value) value = make_edge(key);
   if (!value) {
@@ -195,7 +197,6 @@ __noinline int add_edges_into(struct task_state *state, const struct acquisition
     if (!(state->used >> i)) break;
     if (!((state->used >> i) & 1)) continue;
     struct held_lock *from = &state->held[i];
-    if (from->unchecked) continue;
     if (lock->nested && ordeal_node_class(from->node) == ordeal_node_class(lock->node)) continue;
     struct ordeal_edge_key key = {
         .from = from->node, .to = lock->node, .relation = relation_of(from, lock), .to_stack = lock->to_stack};
@@ -233,7 +234,7 @@ __noinline int free_slot(struct task_state *state) {
 // Returns 1 + the slot; 0 if there was none.
 __noinline int push(struct task_state *state, const struct acquisition *lock) {
   if (!state || !lock) return 0;
-  if (lock->orders && !lock->unchecked && state->used) add_edges_into(state, lock);
+  if (lock->orders && state->used) add_edges_into(state, lock);
   int top = free_slot(state);
   if (top < 0 || top >= ORDEAL_HELD_MAX) {
     count(ORDEAL_HELD_OVERFLOW);
@@ -249,7 +250,6 @@ __noinline int push(struct task_state *state, const struct acquisition *lock) {
   slot->node = lock->node;
   slot->stack = -1;
   slot->tentative = lock->tentative;
-  slot->unchecked = lock->unchecked;
   state->used |= 1u << top;
   __u32 node = lock->node;
   struct ordeal_node_value *value = bpf_map_lookup_elem(&nodes, &node);

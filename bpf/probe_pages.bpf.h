@@ -112,6 +112,7 @@ __noinline int show_exclusive(struct task_state *state, __u64 mapping, __u64 rem
 // The current task has released it or demoted it.
 __noinline int end_exclusive(struct task_state *state, __u64 mapping) {
   if (!state) return 0;
+#pragma unroll  // kernels before 6.3 refuse a loop that begins right behind a call
   for (__u32 at = 0; at < EXCLUSIVE_MAX; at++) {
     if (state->exclusive[at] != mapping) continue;
     state->exclusive[at] = 0;

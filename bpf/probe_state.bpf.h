@@ -64,6 +64,7 @@ const volatile __u32 device_wanted = 0;
 const volatile __u8 processes_wanted = 0;  // only tasks of the map `processes`
 const volatile __u8 spin_waits_wanted = 0;
 const volatile __u8 waits_come_from_lock_events = 0;
+const volatile __u8 lock_events_wanted = 0;  // every lock of the kernel is an event: see lock_tasks
 const volatile char comm_wanted[16] = {};  // also processes that come to be called so
 
 // Stacks are taken of the first acquisitions of a class and, when an edge lacks the stack of its first lock, of the next ones.
@@ -87,9 +88,8 @@ struct held_lock {
   __u32 node;
   __s32 stack;
   __u8 tentative;
-  __u8 unchecked;
   __u8 sample;
-  __u8 unused;
+  __u16 unused;
 };
 
 struct wait {
@@ -150,9 +150,35 @@ struct {
   __type(value, struct task_state);
 } tasks SEC(".maps");
 
+// Instead of `tasks` with lock events, by address of the task: those come where nothing may be allocated (inside the allocator,
+// under the run queue's lock), and this map has its memory beforehand.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);  // the loader makes it larger for lock events
+  __type(key, __u64);
+  __type(value, struct task_state);
+} lock_tasks SEC(".maps");
+
+// Too large for a program's stack; stays zero.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct task_state);
+} no_task_state SEC(".maps");
+
+// Whether one of our programs runs on this processor: the locks that it takes itself (of maps) are events, too, and belong to
+// nobody. Programs on tracepoints are not preempted, so everything that finds it set is that, or an interrupt.
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} busy SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-  __uint(max_entries, 8192);
+  __uint(max_entries, 8192);  // the loader makes it larger for lock events
   __type(key, struct ordeal_edge_key);
   __type(value, struct ordeal_edge_value);
 } edges SEC(".maps");
@@ -189,7 +215,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_STACK_TRACE);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 16384);  // the loader makes it larger for lock events
   __uint(key_size, sizeof(__u32));
   __uint(value_size, ORDEAL_STACK_DEPTH * sizeof(__u64));
 } stacks SEC(".maps");
@@ -215,7 +241,34 @@ static void count(__u32 counter) { count_n(counter, 1); }
     *(volatile __u64 *)&(state)->scratch; \
   })
 
+// Returns 0 if one of our programs runs on this processor already; else leave() is called at the end.
+static int enter(void) {
+  __u32 zero = 0;
+  volatile __u32 *flag = bpf_map_lookup_elem(&busy, &zero);
+  if (!flag || *flag) return 0;
+  *flag = 1;
+  return 1;
+}
+static void leave(void) {
+  __u32 zero = 0;
+  volatile __u32 *flag = bpf_map_lookup_elem(&busy, &zero);
+  if (flag) *flag = 0;
+}
+
+static struct task_state *lock_state_of_current(int create) {
+  __u64 task = bpf_get_current_task();
+  __u32 zero = 0;
+  struct task_state *state = bpf_map_lookup_elem(&lock_tasks, &task);
+  if (state || !create) return state;
+  struct task_state *none = bpf_map_lookup_elem(&no_task_state, &zero);
+  if (none) bpf_map_update_elem(&lock_tasks, &task, none, BPF_NOEXIST);
+  state = bpf_map_lookup_elem(&lock_tasks, &task);
+  if (!state) count(ORDEAL_TASK_STATE_LOST);
+  return state;
+}
+
 static struct task_state *state_of_current(int create) {
+  if (lock_events_wanted) return lock_state_of_current(create);
   struct task_struct *task = bpf_get_current_task_btf();
   struct task_state *state = bpf_task_storage_get(&tasks, task, 0, create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
   if (!state && create) count(ORDEAL_TASK_STATE_LOST);

@@ -83,9 +83,10 @@ __noinline int begin_wait(struct task_state *state, __u64 lock, __u32 flags) {
   return 0;
 }
 
-__noinline int add_wait(const struct ordeal_wait_key *key, __u64 waited_ns, int failed) {
+__noinline int add_wait(const struct ordeal_wait_key *wanted, __u64 waited_ns, int failed) {
   __u32 zero = 0;
-  if (!key) return 0;
+  if (!wanted) return 0;
+  const struct ordeal_wait_key copy = *wanted, *key = &copy;  // see add_edge
   struct ordeal_wait_value *value = bpf_map_lookup_elem(&waits, key);
   if (!value) {
     struct ordeal_wait_value *none = bpf_map_lookup_elem(&no_waits, &zero);

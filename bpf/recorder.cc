@@ -274,7 +274,8 @@ absl::StatusOr<RecordResult> Record(const RecordOptions& options) {
   ASSIGN_OR_RETURN(result.recording, probe->ReadAll(absl::StrCat("kernel ", KernelRelease(), " ", what)));
   result.recording.seconds = seconds;
   if (!options.file_system.empty() && probe->has_lock_events()) {
-    result.recording.notes.push_back("file systems apart: events of lock debugging do not say which one a lock belongs to");
+    result.recording.notes.push_back("file systems apart: events of lock debugging do not say which one a lock belongs to, so "
+                                     "the locks of all tasks are recorded");
   }
   return result;
 }

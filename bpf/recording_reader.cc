@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "bpf/kernel_symbols.h"
 #include "bpf/lock_order_record.h"
+#include "bpf/lockdep_import.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal::bpf {
@@ -61,6 +62,7 @@ constexpr const char* kCounterNames[ORDEAL_COUNTERS] = {
     "lost: lock classes full",
     "locks of interrupts left out",
     "lost: processes not followed",
+    "locks that lockdep does not check left out",
 };
 
 constexpr uint32_t kContentionRead = 2;  // flags of contention_begin
@@ -121,17 +123,27 @@ absl::Status ForEachKey(int map, Visit visit) {
 }
 
 absl::Status Reader::ReadClasses() {
-  std::map<uint32_t, std::string> found;
+  std::map<uint32_t, std::pair<uint64_t, std::string>> found;  // key, name
   RETURN_IF_ERROR(ForEachKey<uint64_t>(maps_.named_classes, [&](uint64_t key) -> absl::Status {
     ordeal_named_class named = {};
     if (bpf_map_lookup_elem(maps_.named_classes, &key, &named) != 0) return Unreadable("named_classes");
-    found[named.id] = std::string(named.name, strnlen(named.name, sizeof(named.name)));
+    if ((named.traits & ORDEAL_IS_UNCHECKED) == 0) {
+      found[named.id] = {key, std::string(named.name, strnlen(named.name, sizeof(named.name)))};
+    }
     return absl::OkStatus();
   }));
-  std::map<std::string, int> versions;  // as in /proc/lockdep: same name, another key
-  for (const auto& [id, name] : found) {
-    const int version = ++versions[name];
-    named_classes_[id] = version == 1 ? name : absl::StrCat(name, "#", version);
+  if (found.empty()) return absl::OkStatus();
+  // As of /proc/lockdep (lockdep_import.h): the symbol that holds the key, else a number for each key of one name.
+  const KernelSymbols objects = KernelSymbols::LoadObjects();
+  std::map<std::string, int> versions;
+  for (const auto& [id, named] : found) {
+    const std::string symbol = ClassSymbol(objects, named.first);
+    if (!symbol.empty()) {
+      named_classes_[id] = absl::StrCat(named.second, "@", symbol);
+      continue;
+    }
+    const int version = ++versions[named.second];
+    named_classes_[id] = version == 1 ? named.second : absl::StrCat(named.second, "#", version);
   }
   return absl::OkStatus();
 }
@@ -358,7 +370,11 @@ absl::Status Reader::ReadCounters(OrderGraph* graph) const {
     uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(program, &info, &size) == 0) missed += info.recursion_misses;
   }
-  graph->counters.push_back({"lost: events within the program of the same event", missed});
+  // With lock events nothing of a task is lost by it: programs on tracepoints are not preempted, so what comes within one is of an
+  // interrupt, which is left out anyway, or a lock that the program (or the kernel, around it) takes.
+  graph->counters.push_back({maps_.lock_events ? "events within a program (of interrupts, and of its own locks) left out"
+                                               : "lost: events within the program of the same event",
+                             missed});
   graph->counters.push_back({"edges into trylocks of mmap_lock left out", trylock_edges_});
   return absl::OkStatus();
 }

@@ -29,6 +29,7 @@ struct ProbeMaps {
   int named_classes = -1;
   int counters = -1;
   int page_lock_waits = -1;  // -1: not recorded
+  bool lock_events = false;  // every lock of the kernel was an event
   uint64_t page_findings_count = 0;
   std::vector<int> programs = {};
 };
