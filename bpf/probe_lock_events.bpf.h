@@ -49,8 +49,8 @@ struct {
 
 __u32 named_classes_count = 0;
 
-// Set while all programs are attached. They are attached one after the other: a lock that is acquired in between, with its release not
-// seen, would be held for ever.
+// Set while all programs are attached. They are attached one after the other: a lock that is acquired in between, with its
+// release not seen, would be held for ever.
 __u32 recording = 0;
 
 struct lock_event {
