@@ -28,6 +28,15 @@ bool IsOneOf(const std::string& name, std::initializer_list<const char*> names) 
 // They did not happen, as far as contents are concerned.
 bool NotSupported(int error) { return error == ENOSYS || error == EOPNOTSUPP || error == EPERM; }
 
+// The operation could not write what it or somebody else had put into the cache.
+bool TellsOfLoss(const OperationEvent& event) {
+  if (event.error == EIO || event.error == EROFS || event.error == ESHUTDOWN || event.error == EUCLEAN) return true;
+  const FileOperationKind kind = event.operation.kind;
+  const bool writes_back = kind == FileOperationKind::kFsync || kind == FileOperationKind::kMsync ||
+                           kind == FileOperationKind::kSyncFs || kind == FileOperationKind::kSyncWrite || IsDirect(kind);
+  return writes_back && event.error == ENOMEM;
+}
+
 int ErrorOf(const OperationLog::Record& record, const FileOperation& operation) {
   if (record.result.error == kBusError) return EFAULT;
   if (record.result.error != 0) return record.result.error;
@@ -167,6 +176,7 @@ void HistoryBuilder::AddEvent(uint32_t task, uint32_t id, const FileOperation& o
   if (event.error == 0) {
     for (uint32_t cell = 0; cell < record.observed; ++cell) event.observed.push_back(Decode(log_.observed(id, cell)));
   }
+  told_of_loss_ |= TellsOfLoss(event);
   history_.events.push_back(std::move(event));
 }
 
@@ -249,7 +259,9 @@ absl::Status HistoryBuilder::LookAtEnd(int directory_fd) {
       state.direct = ReadCells(direct_fd, state.size_cells, true);
       close(direct_fd);
     }
-    const bool clean = fsync(fd) == 0 || fsync(fd) == 0;  // the first may tell of a conflict
+    const bool told = fsync(fd) != 0;
+    told_of_loss_ |= told;
+    const bool clean = !told || fsync(fd) == 0;  // the first may tell of a conflict
     if (clean && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0) {
       state.dropped = ReadCells(fd, state.size_cells, false);
     }

@@ -39,6 +39,9 @@ class HistoryBuilder {
   // Reads all files through the cache, past it, and again when it has been dropped. Internal: a file cannot be read.
   absl::Status LookAtEnd(int directory_fd);
 
+  // Whether somebody was told that data may be lost: by an operation, or by fsync at the end. After Build and LookAtEnd.
+  bool told_of_loss() const { return told_of_loss_; }
+
   const History& history() const { return history_; }
   uint64_t cells_seen() const { return cells_seen_; }
   // What the words were that nobody stamped in this round, one a line: data of an earlier round, or a number.
@@ -57,6 +60,7 @@ class HistoryBuilder {
   const StampCode code_;
   const bool writers_exclude_direct_;  // a buffered write and a synchronous direct one never run at once
   bool has_entries_ = false;           // a readdir wrote into a mapping
+  bool told_of_loss_ = false;
   uint64_t cells_seen_ = 0;
   std::vector<uint64_t> garbage_;  // the first few
   History history_;

@@ -1,6 +1,7 @@
 // From stamped memory to what the oracle is told.
 #include "bpf/history_builder.h"
 
+#include <cerrno>
 #include <cstring>
 
 #include "bpf/cell_stamp.h"
@@ -100,6 +101,26 @@ TEST_F(HistoryBuilderTest, ARealCallBecomesAnEvent) {
   const CellValue initial = {CellKind::kInitial, 1, 1, 0};
   const CellValue data = {CellKind::kData, 1, 2, 1};
   EXPECT_THAT(history.events[1].observed, ElementsAre(initial, data, CellValue{.kind = CellKind::kZero}));
+}
+
+// With injected faults such a round is not judged: an operation could not write what was in the cache. That one got no memory for
+// itself tells of no loss.
+TEST_F(HistoryBuilderTest, AFailedWriteBackTellsOfLossAndAFailedCallDoesNot) {
+  const auto told = [&](Kind kind, int error) {
+    Make({{.kind = kind, .file = 0, .length_cells = 4}});
+    Begin(1);
+    End(1, 0, error);
+    HistoryBuilder builder(workload_, *log_, StampCode(kSalt), "xfs", PromisesOf("xfs"));
+    builder.Build();
+    return builder.told_of_loss();
+  };
+  EXPECT_TRUE(told(Kind::kFsync, EIO));
+  EXPECT_TRUE(told(Kind::kFsync, ENOMEM));
+  EXPECT_TRUE(told(Kind::kDirectRead, ENOMEM));
+  EXPECT_TRUE(told(Kind::kTruncate, EROFS));
+  EXPECT_FALSE(told(Kind::kFsync, 0));
+  EXPECT_FALSE(told(Kind::kWrite, ENOMEM));
+  EXPECT_FALSE(told(Kind::kTruncate, ENOMEM));
 }
 
 TEST_F(HistoryBuilderTest, SeveralWordsAreAMixtureAndGarbageIsTorn) {

@@ -39,6 +39,9 @@ struct KernelRunOptions {
   double time_s = 10;           // ends the rounds
   bool record = true;           // false: the workload alone, to measure what recording costs
   bool perturb = true;          // scheduling, and the copies of system calls (perturbation.h, slow_memory.h)
+  // Faults are injected into this kernel: those of memory hit the operations (fault_switch.h). A round in which the file system
+  // told of data that it could not write is not judged, and one that no longer works ends the run, with a note.
+  bool make_it_fail = false;
   double hang_s = 30;           // an operation that takes longer hangs: a finding
   double kill_s = 10;           // what takes longer to die is beyond help
   std::string image_directory;  // empty: $TMPDIR or /tmp

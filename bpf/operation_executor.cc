@@ -80,7 +80,8 @@ OperationResult InChild(const Work& work) {
 
 TaskExecutor::TaskExecutor(const ProcessFiles& files, const RunEnvironment& environment, uint32_t task,
                            const SlowMemory* slow, uint32_t slot)
-    : files_(files), environment_(environment), code_(environment.salt), task_(task), slow_(slow), slow_slot_(slot) {
+    : files_(files), environment_(environment), code_(environment.salt), task_(task), slow_(slow), slow_slot_(slot),
+      faults_(environment.make_it_fail) {
   void* memory = mmap(nullptr, files.bytes_max(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   buffer_ = memory == MAP_FAILED ? nullptr : static_cast<unsigned char*>(memory);
   if (buffer_ != nullptr) madvise(buffer_, files.bytes_max(), MADV_DONTFORK);
@@ -106,7 +107,10 @@ void TaskExecutor::Run(const FileOperation& operation, uint32_t id, bool slow_co
   if (async_ != nullptr) Reap(AsyncIo::Wait::kNone);
   if (IsAsync(operation.kind)) return Submit(operation, id);
   environment_.log->Begin(task_, id);
-  const OperationResult result = Perform(operation, id, slow_copy);
+  const OperationResult result = [&] {
+    const FaultSwitch::Scope faults(faults_);
+    return Perform(operation, id, slow_copy);
+  }();
   environment_.log->End(id, result);
   environment_.log->Rest(task_);
   environment_.statistics->Count(operation.kind, result.error);
@@ -136,6 +140,7 @@ void TaskExecutor::Submit(const FileOperation& operation, uint32_t id) {
     if (anonymous && !write) memset(data, kBlankWord & 0xff, CellsToBytes(operation.length_cells));
     slot->operation = &operation;
     slot->id = id;
+    const FaultSwitch::Scope faults(faults_);
     error = async_->Submit(slot, fd, write, operation.kind == FileOperationKind::kAsyncSyncWrite, data,
                            CellsToBytes(operation.length_cells), CellsToBytes(operation.offset_cells));
   }

@@ -26,6 +26,7 @@
 
 #include "bpf/async_io.h"
 #include "bpf/cell_stamp.h"
+#include "bpf/fault_switch.h"
 #include "bpf/operation_log.h"
 #include "bpf/process_files.h"
 #include "bpf/run_environment.h"
@@ -71,6 +72,7 @@ class TaskExecutor {
   const uint32_t task_;
   const SlowMemory* const slow_;
   const uint32_t slow_slot_;
+  const FaultSwitch faults_;
   unsigned char* buffer_;  // anonymous, page-aligned, files_.bytes_max() long; null if there was no memory
   std::unique_ptr<AsyncIo> async_;  // made at its first use
 };

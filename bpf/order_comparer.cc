@@ -44,7 +44,7 @@ std::map<Pair, PairEvidence> Pairs(const OrderGraph& graph, const std::set<std::
                         a.count(edge.to.lock_class) && b.count(edge.to.lock_class);
     if (!shared) continue;
     PairEvidence& evidence = pairs[{edge.from.Name(), edge.to.Name()}];
-    if (evidence.modes.empty()) {
+    if (evidence.from_site.empty() && evidence.to_site.empty()) {
       evidence.from_site = edge.from_site;
       evidence.to_site = edge.to_site;
     }

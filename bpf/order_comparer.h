@@ -28,7 +28,7 @@ namespace ordeal::bpf {
 struct PairEvidence {
   uint64_t count = 0;
   std::set<std::string> modes;  // "S->X": held shared, acquired exclusive; R: recursive reader
-  std::string from_site;        // of the first edge
+  std::string from_site;        // of the first edge that has one
   std::string to_site;
 };
 

@@ -9,14 +9,27 @@
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal::bpf {
+namespace {
+
+Promises WithFaults(Promises promises, bool faults) {
+  promises.short_transfers |= faults;
+  return promises;
+}
+
+}  // namespace
 
 RoundJudge::RoundJudge(const Workload& workload, const OperationLog& log, StampCode code, const std::string& file_system,
-                       uint64_t seed)
-    : workload_(workload), seed_(seed), builder_(workload, log, code, file_system, PromisesOf(file_system)) {}
+                       uint64_t seed, bool faults)
+    : workload_(workload),
+      seed_(seed),
+      faults_(faults),
+      builder_(workload, log, code, file_system, WithFaults(PromisesOf(file_system), faults)) {}
 
 absl::Status RoundJudge::LookAndJudge(int directory_fd, std::vector<KernelFinding>* findings) {
   builder_.Build();
   RETURN_IF_ERROR(builder_.LookAtEnd(directory_fd));
+  if (faults_ && builder_.told_of_loss()) return absl::OkStatus();
+  judged_ = true;
   const History& history = builder_.history();
   std::string workload_text;
   std::string history_text;

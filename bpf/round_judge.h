@@ -24,18 +24,22 @@ namespace ordeal::bpf {
 
 class RoundJudge {
  public:
+  // `faults`: they are injected into this kernel.
   RoundJudge(const Workload& workload, const OperationLog& log, StampCode code, const std::string& file_system,
-             uint64_t seed);
+             uint64_t seed, bool faults = false);
 
-  // Reads the files back and judges what everybody saw.
+  // Reads the files back and judges what everybody saw; with faults, unless somebody was told that data may be lost.
   absl::Status LookAndJudge(int directory_fd, std::vector<KernelFinding>* findings);
   // Instead: the round hung, and its files had better be left alone.
   void ReportHang(const RunOutcome& outcome, std::vector<KernelFinding>* findings);
   uint64_t cells_seen() const { return builder_.cells_seen(); }
+  bool judged() const { return judged_; }
 
  private:
   const Workload& workload_;
   const uint64_t seed_;
+  const bool faults_;
+  bool judged_ = false;
   HistoryBuilder builder_;
 };
 

@@ -21,6 +21,7 @@ struct RunEnvironment {
   const MemoryGroup* memory_group = nullptr;  // null: nothing can be reclaimed without hurting others
   bool may_freeze = false;                    // the file system is ours alone
   bool perturb = true;                        // scheduling, and the copies of system calls
+  bool make_it_fail = false;                  // the kernel's fault injection may hit the operations (fault_switch.h)
   uint64_t seed = 1;                          // of the round
   uint64_t salt = 1;                          // of its stamps
 };

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string>
@@ -115,15 +116,35 @@ class Rounds {
     start_ = Clock::now();
     do {
       ASSIGN_OR_RETURN(const Workload workload, options_.workload(options_.seed + result_->rounds));
-      RETURN_IF_ERROR(RunRound(workload));
+      const absl::Status status = RunRound(workload);
+      if (!options_.make_it_fail || interrupted_by != 0) RETURN_IF_ERROR(status);
+      failures_ = status.ok() ? 0 : failures_ + 1;
+      if (!status.ok()) NoteFailure(status);
       ++result_->rounds;
-    } while (!Stopped() && !hung_ && (options_.operations_max == 0 || statistics_->operations() < options_.operations_max));
+    } while (!Stopped() && !hung_ && failures_ < kFailuresMax &&
+             (options_.operations_max == 0 || statistics_->operations() < options_.operations_max));
     result_->seconds = SecondsSince(start_);
+    if (failures_ == kFailuresMax) {
+      result_->notes.push_back("ended early: the file system no longer works; the injected faults have shut it down");
+    }
+    if (unjudged_ != 0) {
+      result_->notes.push_back(absl::StrCat(unjudged_, " of ", result_->rounds,
+                                            " rounds were not judged: the file system told of data that it could not write"));
+    }
     return group_ != nullptr && !left_behind_ ? group_->Remove() : absl::OkStatus();
   }
   bool left_behind() const { return left_behind_; }
 
  private:
+  static constexpr int kFailuresMax = 3;  // rounds in succession
+
+  // Of a round, with faults: a file system that was hit may refuse everything.
+  void NoteFailure(const absl::Status& status) {
+    left_behind_ = true;  // its files are
+    const std::string note = absl::StrCat("a round failed: ", status.message());
+    if (std::find(result_->notes.begin(), result_->notes.end(), note) == result_->notes.end()) result_->notes.push_back(note);
+  }
+
   bool Stopped() const { return interrupted_by != 0 || SecondsSince(start_) >= options_.time_s; }
 
   // One workload on fresh files, with its processes known to the probe before they start.
@@ -140,12 +161,13 @@ class Rounds {
                                      .memory_group = group_.get(),
                                      .may_freeze = directory_->scratch(),
                                      .perturb = options_.perturb,
+                                     .make_it_fail = options_.make_it_fail,
                                      .seed = seed,
                                      .salt = salt_ + result_->rounds};
     const StampCode code(environment.salt);
     RETURN_IF_ERROR(PrepareFiles(workload, directory->fd(), code));
     ASSIGN_OR_RETURN(const RunOutcome outcome, RunProcesses(workload, environment));
-    RoundJudge judge(workload, *log, code, directory_->file_system(), seed);
+    RoundJudge judge(workload, *log, code, directory_->file_system(), seed, options_.make_it_fail);
     if (outcome.hung_operation != 0) {
       hung_ = true;
       left_behind_ = outcome.left_behind;
@@ -154,7 +176,8 @@ class Rounds {
     }
     if (options_.at_round_end) options_.at_round_end(directory->fd());
     RETURN_IF_ERROR(judge.LookAndJudge(directory->fd(), &result_->findings));
-    result_->cells_judged += judge.cells_seen();
+    if (judge.judged()) result_->cells_judged += judge.cells_seen();
+    if (!judge.judged()) ++unjudged_;
     RETURN_IF_ERROR(RemoveFiles(workload, directory->fd()));
     return directory->Remove();
   }
@@ -190,6 +213,8 @@ class Rounds {
   int names_fd_ = -1;
   std::unique_ptr<MemoryGroup> group_;
   bool hung_ = false;
+  int failures_ = 0;       // the newest rounds, in succession
+  uint64_t unjudged_ = 0;  // rounds
   bool left_behind_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "bpf/vm/console_log.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,12 @@ constexpr Pattern kPatterns[] = {
     {"BUG: sleeping function called from invalid context", "lockdep"},
     {"Kernel panic - not syncing", "panic"},
     {"blocked for more than", "hung-task"},
+    {"BUG: MAX_LOCK", "lockdep-full"},  // MAX_LOCKDEP_CHAINS, ..._KEYS, MAX_LOCK_DEPTH: "... too low!"
+    {"BUG: MAX_STACK_TRACE_ENTRIES", "lockdep-full"},
+    {"self-detected stall on CPU", "stall"},
+    {"detected stalls on CPUs/tasks", "stall"},
+    {"BUG: soft lockup", "stall"},
+    {"BUG: workqueue lockup", "stall"},
     {"BUG:", "bug"},
     {"kernel BUG at", "bug"},
     {"Oops:", "bug"},
@@ -38,6 +45,13 @@ constexpr Pattern kPatterns[] = {
     {"WARNING: CPU:", "warning"},
     {"Internal error:", "warning"},  // XFS: "Internal error ... at line ..."
     {"Corruption of in-memory data", "bug"},
+};
+// With faults: what a report of a file system that gives up contains.
+constexpr const char* kGivesUp[] = {
+    "Transaction aborted (error -",  // btrfs
+    "xfs_trans_cancel",              // XFS: of a transaction that has changed something
+    "xfs_do_force_shutdown",
+    "mark_buffer_dirty",             // after the write of a block of metadata failed
 };
 constexpr size_t kReportLinesMax = 200;
 constexpr int kReportTailLines = 40;  // of a report without an end mark
@@ -59,6 +73,12 @@ const Pattern* Match(absl::string_view line) {
   return nullptr;
 }
 
+bool IsConsequence(const ConsoleFinding& finding) {
+  if (finding.kind != "warning" && finding.kind != "bug") return false;
+  return std::any_of(std::begin(kGivesUp), std::end(kGivesUp),
+                     [&](const char* text) { return absl::StrContains(finding.text, text); });
+}
+
 // Reports end with their stack trace.
 bool EndsReport(absl::string_view line) {
   return absl::StartsWith(line, "</TASK>") || absl::StartsWith(line, "---[ end ") || absl::StartsWith(line, "ordeal-vm:");
@@ -66,7 +86,7 @@ bool EndsReport(absl::string_view line) {
 
 }  // namespace
 
-std::vector<ConsoleFinding> FindInConsole(const std::string& log) {
+std::vector<ConsoleFinding> FindInConsole(const std::string& log, bool faults) {
   const std::vector<absl::string_view> lines = absl::StrSplit(log, '\n');
   std::vector<ConsoleFinding> findings;
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -81,6 +101,7 @@ std::vector<ConsoleFinding> FindInConsole(const std::string& log) {
     if (!EndsReport(WithoutTimeStamp(lines[last]))) last = std::min(lines.size() - 1, i + kReportTailLines);
     for (size_t j = i; j <= last; ++j) absl::StrAppend(&finding.text, WithoutTimeStamp(lines[j]), "\n");
     i = last;
+    finding.consequence = faults && IsConsequence(finding);
     const auto same = std::find_if(findings.begin(), findings.end(), [&](const ConsoleFinding& known) {
       return known.kind == finding.kind && known.title == finding.title;
     });

@@ -1,4 +1,7 @@
-// What a kernel's console says went wrong: lockdep reports, warnings, oopses, hung tasks, panics.
+// What a kernel's console says went wrong: lockdep reports, warnings, oopses, hung tasks, stalls, panics.
+//
+// Where faults are injected, a file system that gives up says so, some with a warning and a stack: such a report is a consequence
+// of the faults, and no sign of a bug. Which reports are is a short list of known ones; any other remains a finding.
 //
 // Thread-safety: pure function.
 // Invariants:    a report is one finding, from its first line to its last; findings are in the order of the log; equal reports are
@@ -13,14 +16,18 @@
 namespace ordeal::bpf {
 
 struct ConsoleFinding {
-  std::string kind;   // "lockdep", "bug", "warning", "hung-task", "panic"
+  // "lockdep", "lockdep-full" (the validator ran out of room and turned itself off), "bug", "warning", "hung-task", "stall",
+  // "panic".
+  std::string kind;
   std::string title;  // the line that names it, without time stamp: "possible circular locking dependency detected"
   std::string text;   // the whole report
   int line = 0;       // of the log, from 1
   int times = 1;
+  bool consequence = false;  // of injected faults
 };
 
-std::vector<ConsoleFinding> FindInConsole(const std::string& log);
+// `faults`: they were injected.
+std::vector<ConsoleFinding> FindInConsole(const std::string& log, bool faults = false);
 
 }  // namespace ordeal::bpf
 

@@ -50,6 +50,32 @@ TEST(ConsoleLogTest, AnOrdinaryBootHasNone) {
               IsEmpty());
 }
 
+TEST(ConsoleLogTest, AValidatorThatRanOutOfRoomSaysSo) {
+  const std::vector<ConsoleFinding> findings =
+      FindInConsole("[ 1.0] BUG: MAX_LOCKDEP_CHAINS too low!\n[ 1.1] turning off the locking correctness validator.\n");
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_EQ(findings[0].kind, "lockdep-full");
+}
+
+TEST(ConsoleLogTest, AProcessorThatSpinsIsAStall) {
+  const std::vector<ConsoleFinding> findings =
+      FindInConsole("[ 1.0] rcu: INFO: rcu_sched self-detected stall on CPU\n[ 1.1] ocfs2_fault+0x3a/0xc0\n[ 1.2]  </TASK>\n");
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_EQ(findings[0].kind, "stall");
+  EXPECT_THAT(findings[0].text, HasSubstr("ocfs2_fault"));
+}
+
+TEST(ConsoleLogTest, WithFaultsAFileSystemThatGivesUpIsAConsequence) {
+  const std::string log =
+      "[ 1.0] WARNING: CPU: 1 PID: 7 at fs/btrfs/transaction.c:1990\n[ 1.1] BTRFS: Transaction aborted (error -12)\n"
+      "[ 1.2] ---[ end trace 0 ]---\n[ 2.0] WARNING: CPU: 0 PID: 8 at fs/inode.c:1\n[ 2.1] ---[ end trace 0 ]---\n";
+  const std::vector<ConsoleFinding> findings = FindInConsole(log, /*faults=*/true);
+  ASSERT_THAT(findings, SizeIs(2));
+  EXPECT_TRUE(findings[0].consequence);
+  EXPECT_FALSE(findings[1].consequence) << "another warning remains a finding";
+  EXPECT_FALSE(FindInConsole(log)[0].consequence) << "and so does that one where nothing is injected";
+}
+
 TEST(ConsoleLogTest, APanicWithoutAnEndMarkIsKept) {
   const std::vector<ConsoleFinding> findings = FindInConsole("[ 1.0] Kernel panic - not syncing: hung\n[ 1.1] CPU: 0\n");
   ASSERT_THAT(findings, SizeIs(1));

@@ -16,7 +16,8 @@ mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo 20 >/proc/sys/kernel/hung_task_timeout_secs
 echo "ordeal-vm: begin"
 
-# Of a hundred attempts of the workload's processes $1 fail, of the kinds that the plan names, and of those on disk $2.
+# Of a hundred attempts $1 fail: of the kinds that the plan names, and of those on disk $2. Attempts to get memory fail in the
+# tasks alone that ask for it (`ordeal kernel run --make-it-fail`).
 inject_faults() {
   for attribute in $FAULT_KINDS; do
     directory=/sys/kernel/debug/$attribute
@@ -30,6 +31,7 @@ inject_faults() {
     else
       echo Y >"$directory/task-filter"
       echo N >"$directory/ignore-gfp-wait"
+      [ "$attribute" = fail_page_alloc ] && echo 0 >"$directory/min-order"
     fi
   done
 }
@@ -60,6 +62,16 @@ run_programs() {
   done </program-list
 }
 
+# As often as there is news: a machine that hangs later has it on its disk. Not `sync`: it would wait for the file systems.
+save_results() {
+  for name in lockdep lockdep_chains lockdep_stats lock_stat; do
+    [ -f "/proc/$name" ] && cat "/proc/$name" >"/out/$name.txt"
+  done
+  dmesg >/out/dmesg.txt
+  tar -C /out -cf /dev/"$RESULT_DISK" .
+  blockdev --flushbufs /dev/"$RESULT_DISK"
+}
+
 for pair in $DISKS; do
   fs=${pair%%:*}
   disk=${pair#*:}
@@ -71,32 +83,26 @@ for pair in $DISKS; do
   fi
   echo "ordeal-vm: $fs"
   : >"/out/$fs.err"
-  if [ -n "$FAULT_KINDS" ]; then
-    inject_faults "$FAULT_PERCENT" "$disk"
-    echo 1 >/proc/self/make-it-fail
-  fi
+  inject_faults "$FAULT_PERCENT" "$disk"
   if [ -s /program-list ]; then
     run_programs "$fs"
     echo 0 >"/out/$fs.status"
-  else
-    /bin/ordeal kernel run --directory="/mnt/$fs" --time="$TIME" --seed="$SEED" $RUN_OPTIONS >"/out/$fs.json" 2>>"/out/$fs.err"
-    echo $? >"/out/$fs.status"
+    echo 2 >/proc/sys/vm/drop_caches
+  elif [ -n "$RECORD" ]; then
+    /bin/ordeal kernel record --fs="/mnt/$fs" --out="/out/$fs.record.txtpb" --json -- /bin/sh /workload "$fs" \
+      >"/out/$fs.record.json" 2>"/out/$fs.record.err"
+    echo $? >"/out/$fs.record.status"
   fi
-  if [ -n "$FAULT_KINDS" ]; then
-    echo 0 >/proc/self/make-it-fail
-    inject_faults 0 "$disk"
-  fi
-  # The shrinkers: what they take under their locks is a part of the order.
-  echo 2 >/proc/sys/vm/drop_caches
+  # What cannot be recorded runs all the same.
+  [ -f "/out/$fs.status" ] || /bin/sh /workload "$fs"
+  inject_faults 0 "$disk"
   umount "/mnt/$fs" || echo "ordeal-vm: cannot unmount $fs"
+  echo "ordeal-vm: done $fs"
+  save_results
 done
 
-for name in lockdep lockdep_chains lockdep_stats lock_stat; do
-  [ -f "/proc/$name" ] && cat "/proc/$name" >"/out/$name.txt"
-done
-dmesg >/out/dmesg.txt
+[ -z "$CRASH" ] || echo c >/proc/sysrq-trigger
 uname -r >/out/release
-tar -C /out -cf /dev/"$RESULT_DISK" .
-sync
+save_results
 echo "ordeal-vm: end"
 poweroff -f

@@ -150,7 +150,8 @@ std::string Plan(const LockdepVmOptions& options) {
   return absl::StrCat("DISKS='", absl::StrJoin(disks, " "), "'\nRESULT_DISK=", Disk(disks.size()), "\nTIME=", options.time_s,
                       "s\nPROGRAM_TIME=", std::ceil(options.time_s), "\nSEED=", options.seed,
                       "\nFAULT_KINDS='", absl::StrJoin(options.fault_kinds, " "), "'\nFAULT_PERCENT=", options.fault_percent,
-                      "\nRUN_OPTIONS='", options.run_options, "'\n");
+                      "\nRUN_OPTIONS='", options.run_options, "'\nRECORD=", options.record ? "yes" : "",
+                      "\nCRASH=", options.crash ? "yes" : "", "\n");
 }
 
 absl::Status MakeMemoryFileSystem(const LockdepVmOptions& options, const Workshop& shop) {
@@ -167,6 +168,7 @@ absl::Status MakeMemoryFileSystem(const LockdepVmOptions& options, const Worksho
   RETURN_IF_ERROR(WriteText(root + "/program-list", ProgramList(options)));
   RETURN_IF_ERROR(WriteText(root + "/init", kGuestInit));
   fs::permissions(root + "/init", fs::perms::owner_all);
+  RETURN_IF_ERROR(WriteText(root + "/workload", kGuestWorkload));
   RETURN_IF_ERROR(WriteText(root + "/plan", Plan(options)));
   RETURN_IF_ERROR(Copy(root + "/plan", absl::StrCat(options.out, "/plan")));
   return RunProgram({"/bin/sh", "-c", "find . | cpio --quiet -o -H newc >../initrd"}, {.directory = root}).status();
@@ -219,6 +221,8 @@ std::vector<VmFileSystemRun> ReadRuns(const LockdepVmOptions& options) {
     if (!absl::SimpleAtoi(ReadText(base + ".status"), &run.exit_status)) run.exit_status = -1;
     run.errors = ReadText(base + ".err");
     if (!ReadText(base + ".json").empty()) run.report = base + ".json";
+    if (!ReadText(base + ".record.txtpb").empty()) run.record = base + ".record.txtpb";
+    run.record_errors = ReadText(base + ".record.err");
     runs.push_back(std::move(run));
   }
   return runs;
@@ -246,9 +250,13 @@ LockdepVmResult ReadResult(const LockdepVmOptions& options, const absl::Status& 
   result.runs = ReadRuns(options);
   result.programs = ReadProgramRuns(options);
   const std::string log = ReadText(absl::StrCat(options.out, "/console.log"));
-  result.console = FindInConsole(log);
+  result.console = FindInConsole(log, !options.fault_kinds.empty());
   const std::string stats = ReadText(absl::StrCat(options.out, "/lockdep_stats.txt"));
-  result.lockdep_stayed_on = !absl::StrContains(stats, "debug_locks:                             0");
+  result.lockdep_stayed_on =
+      !absl::StrContains(stats, "debug_locks:                             0") &&
+      std::none_of(result.console.begin(), result.console.end(), [](const ConsoleFinding& finding) {
+        return finding.kind == "lockdep" || finding.kind == "lockdep-full";
+      });
   if (!absl::StrContains(log, "ordeal-vm: end")) {
     const bool hung = absl::IsDeadlineExceeded(machine);
     result.console.push_back({.kind = hung ? "vm-hang" : "vm-died",
@@ -264,12 +272,16 @@ void RemoveOldResults(const LockdepVmOptions& options) {
   std::vector<std::string> names = {"console.log", "plan", "release", "dmesg.txt", "lock_stat.txt", "lockdep.txt",
                                     "lockdep_chains.txt", "lockdep_stats.txt", "System.map"};
   for (const MkfsCommand& mkfs : MkfsCommands()) {
-    for (const char* end : {".json", ".err", ".status"}) names.push_back(absl::StrCat(mkfs.file_system, end));
+    for (const char* end : {".json", ".err", ".status", ".findings", ".record.txtpb", ".record.json", ".record.err",
+                            ".record.status"}) {
+      names.push_back(absl::StrCat(mkfs.file_system, end));
+    }
     for (const GuestProgram& program : options.programs) {
       for (const char* end : {".out", ".status"}) names.push_back(absl::StrCat(mkfs.file_system, ".", program.name, end));
     }
   }
-  for (const std::string& name : names) unlink(absl::StrCat(options.out, "/", name).c_str());
+  std::error_code ignored;
+  for (const std::string& name : names) fs::remove_all(absl::StrCat(options.out, "/", name), ignored);
 }
 
 }  // namespace

@@ -36,6 +36,8 @@ struct LockdepVmOptions {
   int fault_percent = 1;                 // of the attempts of the workload's processes
   std::string run_options;               // more words for `ordeal kernel run` inside
   std::vector<GuestProgram> programs;    // run instead of the workload, one after the other
+  bool record = true;                    // by eBPF, too: `ordeal kernel record` around each run
+  bool crash = false;                    // tests: the kernel panics when all is done
   double machine_time_max_s = 0;         // the machine is ended after so long; 0: what the rest should take, and as much again
   std::string out;                       // folder for the results; made if it is not there
 };
@@ -54,6 +56,8 @@ struct VmFileSystemRun {
   int exit_status = -1;  // of `ordeal kernel run` inside, 0 after programs; -1: it did not come to its end
   std::string errors;    // what it or mount said
   std::string report;    // path of its JSON; empty: none
+  std::string record;    // path of the recorded order graph; empty: none
+  std::string record_errors;
 };
 
 struct LockdepVmResult {
@@ -75,6 +79,8 @@ absl::Status CheckLockdepVm(const LockdepVmOptions& options);
 
 // Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map, FS.json, FS.err,
 // FS.PROGRAM.out.
+// Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map; of each
+// file system FS.json, FS.err, FS.findings, FS.record.txtpb, FS.record.json, FS.record.err.
 // Cancelled: interrupted by a signal, and everything was removed but what `out` has.
 absl::StatusOr<LockdepVmResult> RunLockdepVm(const LockdepVmOptions& options);
 

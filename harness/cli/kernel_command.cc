@@ -41,6 +41,7 @@ struct KernelArguments {
   std::string hang = "30s";
   std::string save = "ordeal-findings";
   bool no_perturb = false;
+  bool make_it_fail = false;
   bool no_record = false;
   bool json = false;
 };
@@ -70,6 +71,7 @@ absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& argument
     return absl::InvalidArgumentError("--no-record leaves nothing to write to --out; drop one of them");
   }
   options.perturb = !arguments.no_perturb;
+  options.make_it_fail = arguments.make_it_fail;
   ASSIGN_OR_RETURN(options.hang_s, ParseDuration("--hang", arguments.hang));
   ASSIGN_OR_RETURN(options.workload, Workloads(arguments.workload));
   if (isatty(STDERR_FILENO) && !arguments.json) {
@@ -120,6 +122,7 @@ int RunHereOrInVm(const KernelArguments& arguments) {
                       .faults = arguments.vm_faults,
                       .out = arguments.out,
                       .programs = arguments.vm_programs,
+                      .record = !arguments.no_record,
                       .json = arguments.json});
 }
 
@@ -147,6 +150,8 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   run->add_option("--hang", arguments->hang, "An operation that takes longer hangs")->capture_default_str();
   run->add_option("--save", arguments->save, "Where workload and history of a finding are written")->capture_default_str();
   run->add_flag("--no-perturb", arguments->no_perturb, "Leave scheduling and copies alone");
+  run->add_flag("--make-it-fail", arguments->make_it_fail,
+                "This kernel injects faults (debugfs): they may hit the workload's system calls, and what they do is excused");
   run->add_flag("--no-record", arguments->no_record, "Only the workload, to see what recording costs");
   run->add_flag("--json", arguments->json, "Print JSON");
   run->add_flag("--vm", arguments->vm,

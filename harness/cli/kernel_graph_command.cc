@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bpf/class_map.h"
 #include "bpf/comparison_dot.h"
+#include "bpf/kernel_witnesses.h"
 #include "bpf/lockdep_import.h"
 #include "bpf/order_comparer.h"
 #include "harness/cli/exit_status.h"
@@ -33,6 +35,7 @@ struct GraphArguments {
   std::string svg;
   std::string chains;
   std::string symbols;
+  std::string witness = "both";
   std::string out;
   bool json = false;
 };
@@ -43,10 +46,35 @@ void Print(const ordered_json& json) {
   Print(json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
 
-// A graph file, or a folder that `ordeal kernel run --vm` has filled.
-absl::StatusOr<OrderGraph> KernelGraph(const std::string& path) {
-  if (std::filesystem::is_directory(path)) return bpf::ImportVmResults(path);
-  return lockdep::ReadOrderGraph(path);
+struct KernelSide {
+  OrderGraph graph;
+  std::optional<bpf::WitnessComparison> witnesses;  // of a folder that has both
+};
+
+// A graph file, or a folder that `ordeal kernel run --vm` has filled: there --witness says whose orders count.
+absl::StatusOr<KernelSide> ReadKernelSide(const std::string& path, const GraphArguments& arguments, const bpf::ClassMap& map) {
+  KernelSide side;
+  if (!std::filesystem::is_directory(path)) {
+    if (arguments.witness != "both") {
+      return absl::InvalidArgumentError("--witness chooses in a folder of 'kernel run --vm'; a graph file has one witness");
+    }
+    ASSIGN_OR_RETURN(side.graph, lockdep::ReadOrderGraph(path));
+    return side;
+  }
+  const std::string record_path = bpf::VmRecord(path, map.file_system());
+  if (arguments.witness == "record") {
+    if (record_path.empty()) {
+      return absl::NotFoundError(absl::StrCat(path, " has no recording of ", map.file_system(), "; use --witness=lockdep"));
+    }
+    ASSIGN_OR_RETURN(side.graph, lockdep::ReadOrderGraph(record_path));
+    return side;
+  }
+  ASSIGN_OR_RETURN(side.graph, bpf::ImportVmResults(path));
+  if (arguments.witness == "lockdep" || record_path.empty()) return side;
+  ASSIGN_OR_RETURN(const OrderGraph record, lockdep::ReadOrderGraph(record_path));
+  side.witnesses = bpf::CompareWitnesses(side.graph, record, map);
+  side.graph = bpf::UniteWitnesses(std::move(side.graph), record);
+  return side;
 }
 
 absl::StatusOr<OrderGraph> ModelGraph(const std::string& file, const GraphArguments& arguments, const KernelHooks& hooks) {
@@ -74,17 +102,20 @@ int Compare(const GraphArguments& arguments, const KernelHooks& hooks) {
   const absl::StatusOr<bpf::ClassMap> map =
       arguments.map.empty() ? bpf::BuiltInClassMap(arguments.filesystem) : bpf::ReadClassMap(arguments.map);
   if (!map.ok()) return Fail(map.status());
-  const absl::StatusOr<OrderGraph> kernel = KernelGraph(arguments.graphs.back());
+  const absl::StatusOr<KernelSide> kernel = ReadKernelSide(arguments.graphs.back(), arguments, *map);
   if (!kernel.ok()) return Fail(kernel.status());
   const absl::StatusOr<OrderGraph> model =
       ModelGraph(arguments.graphs.size() == 2 ? arguments.graphs.front() : arguments.model, arguments, hooks);
   if (!model.ok()) return Fail(model.status());
-  const bpf::Comparison comparison = bpf::CompareOrderGraphs(*model, *kernel, *map);
+  const bpf::Comparison comparison = bpf::CompareOrderGraphs(*model, kernel->graph, *map);
   if (absl::Status status = WritePictures(comparison, arguments); !status.ok()) return Fail(status);
   if (arguments.json) {
-    Print(bpf::ComparisonToJson(comparison));
+    ordered_json json = bpf::ComparisonToJson(comparison);
+    if (kernel->witnesses) json["witnesses"] = bpf::WitnessesToJson(*kernel->witnesses);
+    Print(json);
   } else {
     Print(bpf::FormatComparison(comparison));
+    if (kernel->witnesses) Print("\n" + bpf::FormatWitnesses(*kernel->witnesses));
   }
   return comparison.contradicts() ? kExitFindings : kExitQuiet;
 }
@@ -128,6 +159,11 @@ void AddCompare(CLI::App& kernel, const std::shared_ptr<GraphArguments>& argumen
   compare->add_option("--model", arguments->model, "The model's graph, as the first of two");
   compare->add_option("--fs", arguments->filesystem, "The file system: its model and its class map")->capture_default_str();
   compare->add_option("--map", arguments->map, "A class map instead of the built-in one ('kernel map' prints that)");
+  compare
+      ->add_option("--witness", arguments->witness,
+                   "Of a folder of 'kernel run --vm': /proc/lockdep, what eBPF recorded, or both together")
+      ->check(CLI::IsMember({"both", "lockdep", "record"}))
+      ->capture_default_str();
   compare->add_option("--dot", arguments->dot, "Write the picture in Graphviz's language");
   compare->add_option("--svg", arguments->svg, "Write the picture as SVG");
   compare->add_flag("--json", arguments->json, "Print JSON");

@@ -11,9 +11,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "bpf/order_comparer.h"
 #include "bpf/vm/lockdep_vm.h"
 #include "harness/cli/arguments.h"
 #include "harness/cli/exit_status.h"
+#include "lockdep/report/order_graph.h"
 #include "lockdep/support/status_macros.h"
 
 namespace ordeal {
@@ -72,7 +74,9 @@ absl::StatusOr<bpf::LockdepVmOptions> Options(const KernelVmArguments& arguments
     options.programs.push_back(std::move(program));
   }
   options.out = arguments.out.empty() ? "ordeal-vm" : arguments.out;
-  options.run_options = "--no-record --json";
+  options.run_options = "--no-record --json";  // it is recorded from outside
+  if (!options.fault_kinds.empty()) options.run_options += " --make-it-fail";
+  options.record = arguments.record && options.programs.empty();
   return options;
 }
 
@@ -98,11 +102,37 @@ int ProgramsStatus(const std::vector<bpf::VmProgramRun>& programs) {
   return status;
 }
 
+struct RecordSummary {
+  size_t pairs = 0;
+  uint64_t lost = 0;
+};
+
+absl::StatusOr<RecordSummary> Summarise(const bpf::VmFileSystemRun& run) {
+  if (run.record.empty()) return absl::NotFoundError(run.record_errors.empty() ? "nothing" : run.record_errors);
+  ASSIGN_OR_RETURN(const lockdep::OrderGraph graph, lockdep::ReadOrderGraph(run.record));
+  return RecordSummary{.pairs = graph.edges.size(), .lost = bpf::LostEvents(graph.counters)};
+}
+
+std::string DescribeRecord(const bpf::VmFileSystemRun& run) {
+  const absl::StatusOr<RecordSummary> record = Summarise(run);
+  if (!record.ok()) return absl::StrCat("not recorded: ", record.status().message());
+  return absl::StrCat("recorded ", record->pairs, " orders, lost ", record->lost, " events");
+}
+
+// What a user should look at: a consequence of faults that he asked for is told, and no more.
+bool IsBad(const bpf::ConsoleFinding& finding) { return !finding.consequence; }
+
 ordered_json ToJson(const bpf::LockdepVmOptions& options, const bpf::LockdepVmResult& result) {
   ordered_json runs = ordered_json::array();
   for (const bpf::VmFileSystemRun& run : result.runs) {
     runs.push_back({{"filesystem", run.file_system}, {"exit_status", run.exit_status}, {"errors", run.errors},
                     {"report", run.report}});
+    if (!options.record) continue;
+    const absl::StatusOr<RecordSummary> record = Summarise(run);
+    runs.back()["record"] = run.record;
+    if (record.ok()) runs.back()["recorded_orders"] = record->pairs;
+    if (record.ok()) runs.back()["recording_lost"] = record->lost;
+    if (!record.ok()) runs.back()["not_recorded"] = std::string(record.status().message());
   }
   ordered_json programs = ordered_json::array();
   for (const bpf::VmProgramRun& run : result.programs) {
@@ -112,6 +142,7 @@ ordered_json ToJson(const bpf::LockdepVmOptions& options, const bpf::LockdepVmRe
   ordered_json console = ordered_json::array();
   for (const bpf::ConsoleFinding& finding : result.console) {
     console.push_back({{"kind", finding.kind}, {"title", finding.title}, {"line", finding.line}, {"times", finding.times},
+                       {"consequence", finding.consequence},
                        {"text", finding.text}});
   }
   return {{"kernel", result.release}, {"seconds", result.seconds}, {"lockdep_stayed_on", result.lockdep_stayed_on},
@@ -126,6 +157,7 @@ std::string ToText(const bpf::LockdepVmOptions& options, const bpf::LockdepVmRes
                           : Failed(run)         ? absl::StrCat("exit status ", run.exit_status, ": ", run.errors)
                           : run.report.empty()  ? "done"
                                                 : absl::StrCat("done, ", run.report));
+    if (options.record) absl::StrAppend(&text, "         ", DescribeRecord(run), "\n");
   }
   for (const bpf::VmProgramRun& run : result.programs) {
     absl::StrAppendFormat(&text, "  %-6s %s: %s\n", run.file_system, run.program, Verdict(run));
@@ -134,14 +166,20 @@ std::string ToText(const bpf::LockdepVmOptions& options, const bpf::LockdepVmRes
     }
   }
   for (const bpf::ConsoleFinding& finding : result.console) {
-    absl::StrAppendFormat(&text, "\nFOUND %s: %s (%d times, console.log:%d)\n%s\n", finding.kind, finding.title, finding.times,
-                          finding.line, finding.text);
+    if (IsBad(finding)) {
+      absl::StrAppendFormat(&text, "\nFOUND %s: %s (%d times, console.log:%d)\n%s\n", finding.kind, finding.title, finding.times,
+                            finding.line, finding.text);
+    } else {
+      absl::StrAppendFormat(&text, "  a consequence of the faults: %s (%d times, console.log:%d)\n", finding.title, finding.times,
+                            finding.line);
+    }
   }
   if (!result.lockdep_stayed_on) {
-    absl::StrAppend(&text, "The kernel's validator turned itself off at its first report: later orders are missing.\n");
+    absl::StrAppend(&text, "The kernel's validator turned itself off, at its first report or out of room: later orders are "
+                           "missing.\n");
   }
-  absl::StrAppend(&text, "written to ", options.out, "; next: ordeal kernel import ", options.out, " --fs=",
-                  options.file_systems.front(), " --out=kernel.txtpb\n");
+  absl::StrAppend(&text, "written to ", options.out, "; next: ordeal kernel compare ", options.out, " --fs=",
+                  options.file_systems.front(), "\n");
   return text;
 }
 
@@ -158,7 +196,8 @@ int RunKernelVm(const KernelVmArguments& arguments) {
           : ToText(*options, *result);
   std::fwrite(text.data(), 1, text.size(), stdout);
   const bool failed = std::any_of(result->runs.begin(), result->runs.end(), Failed);
-  return failed || !result->console.empty() ? kExitFindings : ProgramsStatus(result->programs);
+  const bool bad = std::any_of(result->console.begin(), result->console.end(), IsBad);
+  return failed || bad ? kExitFindings : ProgramsStatus(result->programs);
 }
 
 }  // namespace ordeal
