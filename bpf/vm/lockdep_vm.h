@@ -77,10 +77,8 @@ const std::vector<std::string>& VmFileSystems();
 // Unavailable, with the reason and the remedy, where no such machine can run.
 absl::Status CheckLockdepVm(const LockdepVmOptions& options);
 
-// Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map, FS.json, FS.err,
-// FS.PROGRAM.out.
-// Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map; of each
-// file system FS.json, FS.err, FS.findings, FS.record.txtpb, FS.record.json, FS.record.err.
+// Files in `out`: console.log, plan, lockdep.txt, lockdep_chains.txt, lockdep_stats.txt, dmesg.txt, System.map;
+// of each file system FS.json, FS.err, FS.findings, FS.record.txtpb, FS.record.json, FS.record.err, FS.PROGRAM.out.
 // Cancelled: interrupted by a signal, and everything was removed but what `out` has.
 absl::StatusOr<LockdepVmResult> RunLockdepVm(const LockdepVmOptions& options);
 

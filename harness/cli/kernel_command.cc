@@ -38,6 +38,7 @@ struct KernelArguments {
   std::vector<std::string> vm_programs;
   bool vm = false;
   std::string workload;
+  std::string without;
   std::string hang = "30s";
   std::string save = "ordeal-findings";
   bool no_perturb = false;
@@ -73,7 +74,7 @@ absl::StatusOr<bpf::KernelRunOptions> RunOptions(const KernelArguments& argument
   options.perturb = !arguments.no_perturb;
   options.make_it_fail = arguments.make_it_fail;
   ASSIGN_OR_RETURN(options.hang_s, ParseDuration("--hang", arguments.hang));
-  ASSIGN_OR_RETURN(options.workload, Workloads(arguments.workload));
+  ASSIGN_OR_RETURN(options.workload, Workloads(arguments.workload, arguments.without));
   if (isatty(STDERR_FILENO) && !arguments.json) {
     options.progress = [](uint64_t operations, double seconds) {
       std::fprintf(stderr, "\rordeal kernel run: %llu operations in %.0f s ", static_cast<unsigned long long>(operations),
@@ -122,6 +123,7 @@ int RunHereOrInVm(const KernelArguments& arguments) {
                       .faults = arguments.vm_faults,
                       .out = arguments.out,
                       .programs = arguments.vm_programs,
+                      .without = arguments.without,
                       .record = !arguments.no_record,
                       .json = arguments.json});
 }
@@ -147,6 +149,7 @@ void AddKernelCommand(CLI::App& app, const KernelHooks& hooks, std::function<int
   run->add_option("--time", arguments->time, "At most so long: 10s, 2m")->capture_default_str();
   run->add_option("--out", arguments->out, "Write the order graph to this file (.txtpb)");
   run->add_option("--workload", arguments->workload, "Run what this file says, round after round (a .workload of a finding)");
+  run->add_option("--without", arguments->without, "Leave these operations out: remap,fork")->type_name("KIND,...");
   run->add_option("--hang", arguments->hang, "An operation that takes longer hangs")->capture_default_str();
   run->add_option("--save", arguments->save, "Where workload and history of a finding are written")->capture_default_str();
   run->add_flag("--no-perturb", arguments->no_perturb, "Leave scheduling and copies alone");

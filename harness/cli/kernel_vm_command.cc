@@ -15,6 +15,7 @@
 #include "bpf/vm/lockdep_vm.h"
 #include "harness/cli/arguments.h"
 #include "harness/cli/exit_status.h"
+#include "harness/cli/kernel_workload.h"
 #include "lockdep/report/order_graph.h"
 #include "lockdep/support/status_macros.h"
 
@@ -76,6 +77,10 @@ absl::StatusOr<bpf::LockdepVmOptions> Options(const KernelVmArguments& arguments
   options.out = arguments.out.empty() ? "ordeal-vm" : arguments.out;
   options.run_options = "--no-record --json";  // it is recorded from outside
   if (!options.fault_kinds.empty()) options.run_options += " --make-it-fail";
+  if (!arguments.without.empty()) {
+    RETURN_IF_ERROR(Workloads("", arguments.without).status());  // the machine need not boot to say so
+    absl::StrAppend(&options.run_options, " --without=", arguments.without);
+  }
   options.record = arguments.record && options.programs.empty();
   return options;
 }

@@ -19,6 +19,7 @@ struct KernelVmArguments {
   std::string faults;   // "failslab,fail_page_alloc"; empty: none
   std::string out;      // empty: "ordeal-vm"
   std::vector<std::string> programs;  // each: FILE [ARGUMENT...]; run instead of the workload
+  std::string without;  // operations that are left out, "remap,fork"
   bool record = true;   // the orders that eBPF sees, too
   bool json = false;
 };

@@ -1,5 +1,10 @@
 #include "harness/cli/kernel_workload.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "harness/choice/prng.h"
 #include "harness/corpus/corpus_file.h"
 #include "harness/workload/generator.h"
@@ -38,9 +43,27 @@ bool Rare(FileOperationKind kind) {
          kind == FileOperationKind::kShrinkInodes || kind == FileOperationKind::kSyncFs;
 }
 
+absl::StatusOr<std::set<FileOperationKind>> ParseKinds(const std::string& list) {
+  std::set<FileOperationKind> kinds;
+  for (const absl::string_view name : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+    FileOperationKind kind;
+    if (!ParseFileOperationKind(name, &kind)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--without: no operation '", name, "'; names are those of a report's counts (punch-hole, direct-read)"));
+    }
+    kinds.insert(kind);
+  }
+  const std::vector<OperationWeight> all = KernelOperations();
+  const auto left_out = [&](const OperationWeight& kind) { return kinds.count(kind.kind) != 0 || Rare(kind.kind); };
+  if (std::all_of(all.begin(), all.end(), left_out)) {
+    return absl::InvalidArgumentError("--without leaves nothing to do");
+  }
+  return kinds;
+}
+
 }  // namespace
 
-absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
+absl::StatusOr<Workload> KernelWorkload(uint64_t seed, const std::set<FileOperationKind>& without) {
   Prng prng(DeriveSeed(seed, 0));
   WorkloadShape shape;
   shape.files = 2 + prng.Below(2);
@@ -57,7 +80,8 @@ absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
   // Not both: XFS loses data then, always (corpora/kernel/xfs-direct-append.c), and it would hide what else there is.
   const FileOperationKind left_out = prng.Below(2) == 0 ? FileOperationKind::kDirectAppend : FileOperationKind::kClone;
   for (const OperationWeight& kind : KernelOperations()) {
-    if (kind.kind != left_out && (!Rare(kind.kind) || prng.Below(4) == 0)) shape.kinds.push_back(kind);
+    const bool wanted = kind.kind != left_out && (!Rare(kind.kind) || prng.Below(4) == 0);
+    if (wanted && without.count(kind.kind) == 0) shape.kinds.push_back(kind);
   }
   RandomWalk source(seed);
   source.BeginRun(0);
@@ -66,8 +90,13 @@ absl::StatusOr<Workload> KernelWorkload(uint64_t seed) {
   return GenerateWorkload(shape, choices);
 }
 
-absl::StatusOr<std::function<absl::StatusOr<Workload>(uint64_t seed)>> Workloads(const std::string& file) {
-  if (file.empty()) return KernelWorkload;
+absl::StatusOr<std::function<absl::StatusOr<Workload>(uint64_t seed)>> Workloads(const std::string& file,
+                                                                                 const std::string& without) {
+  if (file.empty()) {
+    ASSIGN_OR_RETURN(const std::set<FileOperationKind> kinds, ParseKinds(without));
+    return [kinds](uint64_t seed) { return KernelWorkload(seed, kinds); };
+  }
+  if (!without.empty()) return absl::InvalidArgumentError("--workload says what is done; drop it or --without");
   ASSIGN_OR_RETURN(const std::string text, ReadFileBounded(file, kWorkloadBytesMax));
   ASSIGN_OR_RETURN(const Workload workload, ParseWorkload(text, file));
   return [workload](uint64_t) -> absl::StatusOr<Workload> { return workload; };

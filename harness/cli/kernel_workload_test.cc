@@ -4,6 +4,7 @@
 #include <fstream>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "harness/cli/kernel_run_report.h"
@@ -12,7 +13,9 @@
 namespace ordeal {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class KernelWorkloadTest : public ::testing::Test {
@@ -53,6 +56,21 @@ TEST_F(KernelWorkloadTest, AFileIsRunInEveryRound) {
   ASSERT_TRUE(workloads.ok()) << workloads.status();
   EXPECT_EQ(PrintWorkload(*(*workloads)(1)), text);
   EXPECT_EQ(PrintWorkload(*(*workloads)(2)), text);
+}
+
+TEST_F(KernelWorkloadTest, LeavesOutWhatItIsTold) {
+  const auto workloads = Workloads("", "remap,fork");
+  ASSERT_TRUE(workloads.ok()) << workloads.status();
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const std::string text = PrintWorkload(*(*workloads)(seed));
+    EXPECT_THAT(text, Not(AnyOf(HasSubstr("\n  remap "), HasSubstr("\n  fork"))));
+    EXPECT_THAT(text, HasSubstr("\n  write "));
+  }
+  EXPECT_THAT(std::string(Workloads("", "remap,jump").status().message()), HasSubstr("no operation 'jump'"));
+  EXPECT_FALSE(Workloads(Path("w"), "remap").ok()) << "both";
+  std::string all;
+  for (const FileOperationKind kind : AllFileOperationKinds()) absl::StrAppend(&all, FileOperationKindName(kind), ",");
+  EXPECT_THAT(std::string(Workloads("", all).status().message()), HasSubstr("nothing to do"));
 }
 
 TEST_F(KernelWorkloadTest, SaysWhatIsWrongWithAFile) {
