@@ -73,7 +73,7 @@ std::string Canaries(const CanaryTable& table) {
       "Each known bug is switched on, alone, on each file system that has it; a hole of a historical protocol needs no switch,\n"
       "and the protocol that closed it is named. Which scenario and strategy find it soonest, in how many of the seeds 1 to %d,\n"
       "and in how many schedules: median and maximum over the seeds that found it, of at most %s each. A scenario counts only\n"
-      "if the same strategy is silent in it without the bug. (Fewer seeds: the time ran out.)\n\n"
+      "if every strategy is silent in it without the bug. (Fewer seeds: the time ran out.)\n\n"
       "%d bugs found%s.\n\n",
       table.options.seeds, Grouped(table.options.schedules_max), found.size(),
       missed.empty() ? ", none missed" : absl::StrCat("; MISSED: ", absl::StrJoin(missed, ", ")));

@@ -90,12 +90,15 @@ class TableMaker {
     return best.has_value() ? Keep(std::move(*best)) : absl::OkStatus();
   }
 
-  // With each strategy, if the twin (a file system without the bug) is silent under it. *best: the better of it and these.
+  // With each strategy, if the twin (a file system without the bug) is silent under all of them: a saved run's clean twin is
+  // explored by any. *best: the better of it and these.
   absl::Status Try(const ScenarioEntry& scenario, const std::string& twin, const CanaryRow& row,
                    const std::string& signature, std::optional<Attempt>* best) {
     for (const char* strategy : kStrategies) {
       ASSIGN_OR_RETURN(const bool silent, TwinIsSilent(scenario, twin, strategy));
-      if (!silent) continue;
+      if (!silent) return absl::OkStatus();
+    }
+    for (const char* strategy : kStrategies) {
       ASSIGN_OR_RETURN(Attempt attempt, TryAll(scenario, row, signature, strategy, SchedulesWorthTrying(*best)));
       if (!best->has_value() || Better(attempt.row, (*best)->row)) *best = std::move(attempt);
     }
