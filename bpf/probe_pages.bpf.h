@@ -43,7 +43,8 @@ __noinline int follow_exclusive(struct task_state *state, __u32 at, int granted)
   for (__u32 i = 0; i < ORDEAL_SUSPECTS_MAX; i++) hold->suspects[i].ready = 0;
   if (granted) ordeal_hold_grant(hold, bpf_ktime_get_ns());
   __u64 mapping = state->exclusive[at];
-  long error = bpf_map_update_elem(&holds, &mapping, hold, BPF_NOEXIST);
+  // An int: kernels that call a map's function directly (6.1) leave the upper half of the result zero.
+  const int error = (int)bpf_map_update_elem(&holds, &mapping, hold, BPF_NOEXIST);
   if (!error) {
     __sync_fetch_and_add(&holds_now, 1);
     count(ORDEAL_EXCLUSIVE_HOLDS);

@@ -304,10 +304,12 @@ static struct task_state *state_of_event(void) {
 }
 
 static __s32 take_stack(void *ctx) {
-  // Two stacks may want one place; without its first frame, which is the probe's own, a stack gets another one.
+  // Two stacks may want one place; without its first frames, of which one is the probe's own, a stack gets another one.
   long id = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP);
   if (id < 0) id = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | 1);
   if (id < 0) id = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | 2);
+  if (id < 0) id = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | 3);
+  if (id < 0) id = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | 4);
   if (id >= 0) return (__s32)id;
   count(ORDEAL_STACKS_LOST);
   return -1;
